@@ -1,0 +1,54 @@
+"""From a broker's URL to the broker."""
+
+import importlib
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from stoker.brokers.protocol import Broker
+from stoker.jobs.clock import Offset
+from stoker.jobs.errors import BrokerRefused, MissingExtra
+
+_SCHEMES = {
+    "memory": ("stoker.brokers.memory", "MemoryBroker", None),
+    "sqlite": ("stoker.brokers.sqlite", "SqliteBroker", None),
+}
+"""Scheme to the module and class that serve it, and the extra that its driver comes with. A broker's
+driver is imported only when its scheme is asked for."""
+
+
+def connect(
+    url: str,
+    *,
+    relative_to: Path | None = None,
+    create: bool = False,
+    max_log_entries: int = 1000,
+    offset: Offset | None = None,
+) -> Broker:
+    """The broker for this URL, not yet entered.
+
+    A relative SQLite path is relative to `relative_to` (the working directory without it). `create`
+    allows a database that is not there to be made. `offset` is for tests.
+    Raises BrokerRefused for a URL that does not parse or a scheme that nothing serves.
+    """
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise BrokerRefused(f"broker URL {url!r} does not parse: {error}") from None
+    if scheme not in _SCHEMES:
+        known = ", ".join(f"{name}://" for name in sorted(_SCHEMES))
+        raise BrokerRefused(f"broker URL {url!r} begins with none of {known}")
+    module, name, extra = _SCHEMES[scheme]
+    try:
+        served_by = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        if extra is None:
+            raise
+        raise MissingExtra(f"a {scheme}:// broker", extra) from error
+    broker: Broker = served_by.from_url(
+        url,
+        relative_to=relative_to or Path.cwd(),
+        create=create,
+        max_log_entries=max_log_entries,
+        offset=offset or Offset(),
+    )
+    return broker

@@ -1,0 +1,1 @@
+"""The daemon: composition root, supervision, actors, settings, command line."""
