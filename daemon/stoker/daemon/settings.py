@@ -17,20 +17,20 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A part of the configuration; unknown keys are refused. Durations are seconds by now."""
 
 
-class QueueLimit(Section):
+class QueueLimit(Section, frozen=True):
     """A queue, or pattern, with a bound on how many of its jobs run at once in this daemon."""
 
     name: str
     limit: Count
 
 
-class Log(Section):
+class Log(Section, frozen=True):
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "console", "json"] = "auto"
     """auto: console on a terminal, JSON else."""
 
 
-class Web(Section):
+class Web(Section, frozen=True):
     """Reserved for the REST API and the pages."""
 
     enabled: bool = True
@@ -41,7 +41,7 @@ class Web(Section):
 WEEK = 7 * 86400.0
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     broker: str = "sqlite:///var/stoker.db"
     service: str = DEFAULT_QUEUE
     name: str | None = None
