@@ -1,4 +1,5 @@
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from email import message_from_bytes
 from email.message import EmailMessage
@@ -84,6 +85,38 @@ async def guarded() -> AsyncIterator[Letterbox]:
         lambda: box.session(authenticator=check, auth_required=True, auth_require_tls=False),
         "127.0.0.1",
         0,
+    )
+    box.port = server.sockets[0].getsockname()[1]
+    yield box
+    server.close()
+
+
+@pytest.fixture
+def certificate() -> Path:
+    """A file with a self-signed certificate for localhost and 127.0.0.1, and its key."""
+    return Path(__file__).parent / "localhost.pem"
+
+
+@pytest.fixture
+async def sealed(certificate: Path) -> AsyncIterator[Letterbox]:
+    """A server that talks TLS from the first byte."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    box = Letterbox()
+    server = await asyncio.get_running_loop().create_server(box.session, "127.0.0.1", 0, ssl=context)
+    box.port = server.sockets[0].getsockname()[1]
+    yield box
+    server.close()
+
+
+@pytest.fixture
+async def upgrading(certificate: Path) -> AsyncIterator[Letterbox]:
+    """A server that requires STARTTLS."""
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate)
+    box = Letterbox()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: box.session(tls_context=context, require_starttls=True), "127.0.0.1", 0
     )
     box.port = server.sockets[0].getsockname()[1]
     yield box

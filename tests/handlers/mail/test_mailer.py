@@ -1,6 +1,7 @@
 import asyncio
 import socket
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +112,7 @@ async def test_a_server_that_is_not_there_is_named_without_the_password() -> Non
     assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
 async def test_the_mailer_logs_in(guarded: Any) -> None:
     mailer = Mailer(parse_smtp_url(f"smtp://shop:s3%3Acret@127.0.0.1:{guarded.port}"))
     delivery = await mailer.deliver(SENDER, ["a@x.org"], content("a@x.org"))
@@ -118,6 +120,7 @@ async def test_the_mailer_logs_in(guarded: Any) -> None:
     assert delivery.accepted == ("a@x.org",)
 
 
+@pytest.mark.filterwarnings("ignore:Requiring AUTH")
 async def test_a_refused_login_is_the_fault_of_no_mail(guarded: Any) -> None:
     mailer = Mailer(parse_smtp_url(f"smtp://shop:wrong@127.0.0.1:{guarded.port}"))
     with pytest.raises(MailServerUnavailable, match="takes no mail from us"):
@@ -129,6 +132,35 @@ async def test_required_starttls_is_not_given_up_when_the_server_has_none(letter
     with pytest.raises(MailServerUnavailable, match="STARTTLS"):
         await mailer.deliver(SENDER, ["a@x.org"], content("a@x.org"))
     assert not letterbox.received
+
+
+async def test_a_mail_goes_over_tls(sealed: Any, certificate: Path) -> None:
+    mailer = Mailer(parse_smtp_url(f"smtps://127.0.0.1:{sealed.port}?ca={certificate}"))
+    delivery = await mailer.deliver(SENDER, ["a@x.org"], content("a@x.org"))
+    await mailer.close()
+    assert delivery.accepted == ("a@x.org",)
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtp+starttls"])
+async def test_a_mail_goes_over_starttls(upgrading: Any, certificate: Path, scheme: str) -> None:
+    mailer = Mailer(parse_smtp_url(f"{scheme}://127.0.0.1:{upgrading.port}?ca={certificate}"))
+    delivery = await mailer.deliver(SENDER, ["a@x.org"], content("a@x.org"))
+    await mailer.close()
+    assert delivery.accepted == ("a@x.org",)
+
+
+@pytest.mark.parametrize("scheme", ["smtp", "smtp+starttls"])
+async def test_a_server_whose_certificate_is_not_good_gets_no_mail(upgrading: Any, scheme: str) -> None:
+    mailer = Mailer(parse_smtp_url(f"{scheme}://127.0.0.1:{upgrading.port}"))
+    with pytest.raises(MailServerUnavailable, match="certificate"):
+        await mailer.deliver(SENDER, ["a@x.org"], content("a@x.org"))
+
+
+async def test_the_certificate_may_be_left_unverified(sealed: Any) -> None:
+    mailer = Mailer(parse_smtp_url(f"smtps://127.0.0.1:{sealed.port}?verify=no"))
+    delivery = await mailer.deliver(SENDER, ["a@x.org"], content("a@x.org"))
+    await mailer.close()
+    assert delivery.accepted == ("a@x.org",)
 
 
 async def test_a_missing_server_is_named_with_an_example(monkeypatch: pytest.MonkeyPatch) -> None:
