@@ -1,5 +1,6 @@
 """A handler's arguments: checked against its annotations on the way out and on the way in."""
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
@@ -12,7 +13,7 @@ import msgspec
 
 from stoker.handlers.signature import NO_DEFAULT, Parameter, Signature
 from stoker.handlers.wording import in_words
-from stoker.jobs.codec import encode_payload
+from stoker.jobs.codec import encode_payload, refuse_unstorable
 from stoker.jobs.errors import HandlerError, InvalidPayload
 
 # Values of these types are passed as they are; their JSON text is refused where one is expected.
@@ -36,10 +37,14 @@ class Arguments:
         try:
             return msgspec.structs.asdict(self._decode(payload))
         except msgspec.ValidationError as error:
-            given = msgspec.json.decode(payload)
-            raise InvalidPayload(in_words(self._name, str(error), given, self.parameters)) from None
+            message = str(error)
         except (msgspec.DecodeError, RecursionError) as error:
             raise InvalidPayload(f"{self._name}: the payload is not JSON: {error}") from None
+        try:
+            given = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise InvalidPayload(f"{self._name}: the payload is not JSON: {error}") from None
+        raise InvalidPayload(in_words(self._name, message, given, self.parameters))
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
         """What was given, by name, and the payload of it. Raises InvalidPayload.
@@ -87,6 +92,7 @@ class Arguments:
         except InvalidPayload as error:
             for name, value in given.items():
                 try:
+                    refuse_unstorable(value, "value")
                     encode_payload({name: value}, limit=sys.maxsize, what="value")
                 except InvalidPayload as its:
                     text = f"{self._name}: parameter {name!r} cannot be sent: {its}"
@@ -124,7 +130,8 @@ def _field(parameter: Parameter) -> Any:
     default = parameter.default
     if default is NO_DEFAULT:
         return parameter.name, parameter.annotation
-    if isinstance(default, _PLAIN_DEFAULTS):
+    infinite = isinstance(default, float) and not math.isfinite(default)
+    if isinstance(default, _PLAIN_DEFAULTS) and not infinite:
         return parameter.name, parameter.annotation, default
     # By a factory, which any value passes: one value for all calls, as Python has it.
     return parameter.name, parameter.annotation, msgspec.field(default_factory=lambda: default)

@@ -8,16 +8,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import msgspec
-
 from stoker.handlers.class_handler import Handler, definition_of
 from stoker.handlers.definition import Definition
 from stoker.handlers.protocol import AnyHandler as AnyHandler
+from stoker.jobs.codec import encode_payload
 from stoker.jobs.errors import DuplicateHandler, HandlerError, InvalidPayload
 
 
 def collect(names: Sequence[str], app_dir: Path) -> dict[str, AnyHandler]:
     """The handlers, by name, in these modules and in all of these packages' modules.
+
+    (A folder without an `__init__.py` is none of its package's modules: it may hold anything.)
 
     Puts `app_dir` on `sys.path` and imports. Raises HandlerError, in one sentence, for a module that
     does not import or holds no handler, and for a schedule whose payload does not fit;
@@ -72,9 +73,12 @@ def _check_schedule(handler: AnyHandler) -> None:
     if cron is None:
         return
     try:
-        handler.arguments(msgspec.json.encode(cron.payload or {}))
-    except (InvalidPayload, TypeError, ValueError) as error:
-        raise HandlerError(f"the schedule of {error}; give Cron(…, payload={{…}})") from None
+        handler.arguments(encode_payload(cron.payload or {}))
+    except InvalidPayload as error:
+        raise HandlerError(
+            f"the schedule of {handler.name} gives no fitting arguments ({error}): "
+            "give them, as in Cron('0 3 * * *', payload={…})"
+        ) from None
 
 
 def _modules(name: str, folder: str) -> Iterator[ModuleType]:

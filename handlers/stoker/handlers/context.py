@@ -1,8 +1,8 @@
 """What a run knows and can say: its job, its progress and log lines, whether it should stop."""
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
+from random import random
 from typing import Any, Protocol
 
 from stoker.jobs.codec import encode_result
@@ -163,7 +163,7 @@ class Context:
         if note is not None:
             raise InvalidJob(note)
         services = self._service("complete_in")
-        settlement = decide(self._claim, Done(data), retry=DEFAULT_RETRY, jitter=_none)
+        settlement = decide(self._claim, Done(data), retry=DEFAULT_RETRY, jitter=random)
         match await services.settle_in(connection, settlement):
             case "lost":
                 raise LeaseLost(
@@ -197,7 +197,3 @@ class Context:
         if self._services is None:
             raise RuntimeError(f"there is no ctx.{what} here: nothing that could reach a broker")
         return self._services
-
-
-def _none() -> float:
-    return math.nan  # a completion never waits, so nothing reads it

@@ -79,7 +79,10 @@ def read_options(name: str, options: Options, docstring: str | None) -> HandlerO
     given["tags"] = _tags(name, given.get("tags", ()))
     given["middleware"] = _middleware(name, given.get("middleware", ()))
     if isinstance(given.get("cron"), str):
-        given["cron"] = Cron(given["cron"])
+        try:
+            given["cron"] = Cron(given["cron"])
+        except HandlerError as error:
+            raise HandlerError(f"{name}: {error}") from None
     given.setdefault("description", (docstring or "").strip().partition("\n")[0])
     read = HandlerOptions(**given)
     _check(name, read)
@@ -132,7 +135,8 @@ def _unique(name: str, value: Any) -> Unique | None:
 
 
 def _tags(name: str, value: Any) -> tuple[str, ...]:
-    if isinstance(value, str) or not all(isinstance(tag, str) for tag in value):
+    listed = isinstance(value, list | tuple | set | frozenset)
+    if not listed or not all(isinstance(tag, str) for tag in value):
         raise HandlerError(f"{name}: tags is a list of texts, not {value!r}")
     tags = tuple(value)
     if len(tags) > MAX_TAGS or not all(1 <= len(tag) <= MAX_KEY for tag in tags):

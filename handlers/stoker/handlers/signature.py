@@ -107,6 +107,8 @@ def _refuse_kinds(function: Any, name: str) -> None:
 
 def _is_context(parameter: inspect.Parameter, hints: _Hints) -> bool:
     raw = hints.raw(parameter.name)
+    if isinstance(parameter.default, Resource):
+        return False
     if parameter.annotation is inspect.Parameter.empty:
         return parameter.name == "ctx"
     if isinstance(raw, str) and raw.rpartition(".")[2] == "Context":
