@@ -1,6 +1,7 @@
 """What can be configured, with every default: one frozen struct per part of config.yaml."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -40,6 +41,15 @@ class Web(Section, frozen=True):
 
 WEEK = 7 * 86400.0
 
+DEFAULT_RETENTION: Mapping[State, Keep] = MappingProxyType(
+    {
+        State.COMPLETED: Keep(age=86400.0, count=1_000_000),
+        State.CANCELLED: Keep(age=WEEK),
+        State.SKIPPED: Keep(age=WEEK),
+        State.FAILED: Keep(age=90 * 86400.0),
+    }
+)
+
 
 class Settings(Section, frozen=True):
     broker: str = "sqlite:///var/stoker.db"
@@ -69,12 +79,7 @@ class Settings(Section, frozen=True):
     progress_flush_batch_size: Count = 50
     max_log_entries: Annotated[int, msgspec.Meta(ge=0)] = 1000
     max_payload: Count = 256 * 1024
-    retention: Mapping[State, Keep] = {
-        State.COMPLETED: Keep(age=86400.0, count=1_000_000),
-        State.CANCELLED: Keep(age=WEEK),
-        State.SKIPPED: Keep(age=WEEK),
-        State.FAILED: Keep(age=90 * 86400.0),
-    }
+    retention: Mapping[State, Keep] = msgspec.field(default_factory=lambda: dict(DEFAULT_RETENTION))
     cron: Mapping[str, Any] = {}
     web: Web = Web()
     log: Log = Log()

@@ -119,6 +119,8 @@ class ProcessEnded(msgspec.Struct, frozen=True, gc=False):
     pid: int
     code: int | None
     expected: bool
+    detail: str = ""
+    """How it ended, in words."""
 
 
 class UnknownTypeReturned(msgspec.Struct, frozen=True, gc=False):

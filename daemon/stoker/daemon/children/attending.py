@@ -1,0 +1,143 @@
+"""One run in a child, seen from the parent: what it says, how long it may take, how it is ended."""
+
+import asyncio
+import signal
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+from stoker.daemon.children.child import Child
+from stoker.daemon.children.frames import (
+    CancelRun,
+    FromChild,
+    Logged,
+    Progressed,
+    RunBegan,
+    RunEnded,
+    StartRun,
+    ending_in,
+)
+from stoker.daemon.runs.performing import timed_out
+from stoker.handlers.context import Sink
+from stoker.jobs.job import Claim
+from stoker.jobs.outcome import Crashed, Ending, Raised, Stopped
+
+TERM_AT = 0.5
+KILL_AT = 0.9
+"""Parts of the cancel grace after which a run that was told to end is sent SIGTERM, and SIGKILL: so it
+has ended when the grace has."""
+
+
+class Wish:
+    """Somebody's wish that a run ends; one for each run."""
+
+    def __init__(self) -> None:
+        self.made: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.reason: str | None = None
+        self.honoured = False
+        """The run has ended because of it, and not by itself."""
+
+    def make(self, reason: str | None) -> None:
+        """The first reason stays."""
+        if not self.made.done():
+            self.reason = reason
+            self.made.set_result(None)
+
+    def honour(self) -> Stopped:
+        """The ending of a run that has ended by this wish."""
+        self.honoured = True
+        return Stopped(self.reason)
+
+
+class Attendant:
+    """Attends one run. The child is its own for so long."""
+
+    def __init__(self, child: Child, claim: Claim, number: int, *, sink: Sink, grace: float) -> None:
+        self._child = child
+        self._claim = claim
+        self._number = number
+        self._sink = sink
+        self._grace = grace
+        self._began = False
+        self._last: RunEnded | None = None
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def attend(self, timeout: float | None, wish: Wish) -> Ending | None:
+        """The run's ending; None if the child was gone before the run began: nobody is to blame.
+
+        `timeout` counts from now, in seconds. A run that is told to end has its cancel delivered
+        inside at once; SIGTERM and SIGKILL follow within the grace if it goes on. When this returns,
+        the run is over: it has said so, or its process is reaped.
+        """
+        child = self._child
+        child.hear = self._hear
+        child.ended.add_done_callback(self._child_ended)
+        try:
+            deadline = None if timeout is None else datetime.now(UTC) + timedelta(seconds=timeout)
+            child.send(StartRun(self._number, self._claim, deadline))
+            why = await self._until_over_or_enough(timeout, wish)
+            if why is not None:
+                await self._end(wish.reason if why == "wish" else why)
+            return self._ending(why, timeout, wish)
+        except BaseException:
+            child.kill()  # nobody would hear how it ends
+            raise
+        finally:
+            child.ended.remove_done_callback(self._child_ended)
+            child.hear = lambda frame: None
+
+    def _hear(self, frame: FromChild) -> None:
+        match frame:
+            case Progressed(percent, message):
+                self._sink.progress(self._claim, percent, message)
+            case Logged(message, level):
+                self._sink.log(self._claim, message, level)
+            case RunBegan(run) if run == self._number:
+                self._began = True
+            case RunEnded(run) if run == self._number:
+                self._last = frame
+                self._is_over()
+            case _:
+                pass
+
+    def _child_ended(self, _: "asyncio.Future[int]") -> None:
+        self._is_over()
+
+    def _is_over(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+
+    async def _until_over_or_enough(
+        self, timeout: float | None, wish: Wish
+    ) -> Literal["timeout", "wish"] | None:
+        waited = {self._over, wish.made}
+        await asyncio.wait(waited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        if self._over.done():
+            return None
+        return "wish" if wish.made.done() else "timeout"
+
+    async def _end(self, reason: str | None) -> None:
+        self._child.send(CancelRun(self._number, reason))
+        await asyncio.wait([self._over], timeout=self._grace * TERM_AT)
+        if not self._over.done():
+            self._child.signal_group(signal.SIGTERM)
+            await asyncio.wait([self._over], timeout=self._grace * (KILL_AT - TERM_AT))
+        if not self._over.done():
+            self._child.kill()
+            await asyncio.wait([self._over])
+
+    def _ending(
+        self, why: Literal["timeout", "wish"] | None, timeout: float | None, wish: Wish
+    ) -> Ending | None:
+        if why == "timeout" and timeout is not None:
+            return timed_out(timeout)
+        ending = None if self._last is None else ending_in(self._last)
+        if why == "wish":
+            # What it says of its own end counts, also when it was told to end.
+            return wish.honour() if ending is None else ending
+        if ending is not None:
+            return ending
+        if self._last is not None:
+            return Raised("CancelledError: the handler was cancelled, though nobody wished it")
+        if not self._began:
+            return None
+        return Crashed(True, f"its child process ended with {self._child.describe_end()}")
