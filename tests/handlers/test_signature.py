@@ -122,6 +122,10 @@ def odd(value: type[int]) -> None: ...
 def callback(value: int, done: Callable[[], None]) -> None: ...
 
 
+class Holder:
+    def method(self, value: int) -> None: ...
+
+
 async def stream() -> AsyncIterator[int]:
     yield 1
 
@@ -144,6 +148,7 @@ def generate() -> Iterator[int]:
         (two_dicts, "'value', the Context, must be"),
         (odd, "parameter 'value' has a type that JSON cannot carry"),
         (callback, "parameter 'done' has a type that JSON cannot carry"),
+        (Holder.method, "not a method: for a class, derive it from Handler"),
         (stream, "cannot be a generator"),
         (generate, "cannot be a generator"),
         (staticmethod(many), "not a staticmethod"),

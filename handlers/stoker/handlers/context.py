@@ -127,7 +127,10 @@ class Context:
 
     @property
     def settled_in(self) -> bool:
-        """Whether `complete_in` has written the job's end into the handler's own transaction."""
+        """Whether `complete_in` has written the job's end into the handler's own transaction.
+
+        It says nothing about the commit: if the handler fails afterwards, the claim may still stand.
+        """
         return self._settled_in
 
     @property

@@ -26,7 +26,7 @@ class Bind(Generic[P, R]):
     def __init__(self, definition: Definition) -> None:
         self._definition = definition
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> Call[R]:
         """A call with these arguments, to give to `enqueue`.
 
         Raises InvalidPayload, naming the parameter, for what does not fit the annotations.
@@ -79,7 +79,7 @@ class FunctionHandler(Definition, Generic[Q, T_co]):
         self.__module__ = function.__module__
         self.__wrapped__ = function
 
-    def __call__(self, *args: Q.args, **kwargs: Q.kwargs) -> T_co:
+    def __call__(self, /, *args: Q.args, **kwargs: Q.kwargs) -> T_co:
         """Call the function itself, for tests and other code; resources must be given."""
         if self.resources and (lacking := [name for name in self.resources if name not in kwargs]):
             raise TypeError(

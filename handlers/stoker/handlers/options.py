@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 import msgspec
 
 from stoker.handlers.cron import Cron
+from stoker.handlers.middleware import Middleware
 from stoker.jobs.calls import Unique
 from stoker.jobs.durations import Duration, seconds
 from stoker.jobs.errors import HandlerError
@@ -14,9 +15,6 @@ from stoker.jobs.job import DEFAULT_PRIORITY, DEFAULT_QUEUE
 from stoker.jobs.limits import MAX_KEY, MAX_TAGS
 from stoker.jobs.patterns import is_name
 from stoker.jobs.retry import DEFAULT_RETRY, Retry
-
-if TYPE_CHECKING:
-    from stoker.handlers.middleware import Middleware
 
 Isolation = Literal["process"]
 
@@ -38,7 +36,7 @@ class Options(TypedDict, total=False):
     cron: str | Cron | None
     self_fence: bool | None
     """Whether runs end when their lease cannot be renewed; None leaves it to the configuration."""
-    middleware: "Sequence[Middleware]"
+    middleware: Sequence[Middleware]
     """Inside the configured ones; the outermost first."""
     version: str
     description: str
@@ -58,7 +56,7 @@ class HandlerOptions(msgspec.Struct, frozen=True, kw_only=True):
     expires: float | None = None
     cron: Cron | None = None
     self_fence: bool | None = None
-    middleware: tuple[Any, ...] = ()
+    middleware: tuple[Middleware, ...] = ()
     version: str = ""
     description: str = ""
 
@@ -144,7 +142,7 @@ def _tags(name: str, value: Any) -> tuple[str, ...]:
     return tags
 
 
-def _middleware(name: str, value: Any) -> tuple[Any, ...]:
+def _middleware(name: str, value: Any) -> tuple[Middleware, ...]:
     layers = tuple(value) if isinstance(value, list | tuple) else (value,)
     for layer in layers:
         if not callable(layer):

@@ -36,7 +36,7 @@ class AnyHandler(Protocol):
         """Where it is written, for people: module, name, file and line."""
         ...
 
-    def arguments(self, payload: bytes) -> dict[str, Any]:
+    def arguments(self, payload: bytes, /) -> dict[str, Any]:
         """The payload as arguments of their annotated types; without those left to their defaults.
 
         Raises InvalidPayload, naming the parameter.

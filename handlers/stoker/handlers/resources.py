@@ -4,7 +4,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
-from typing import Any, TypeVar, get_origin, overload
+from typing import Any, TypeVar, get_origin, get_type_hints, overload
 
 from stoker.handlers.protocol import AnyHandler, Opener
 from stoker.jobs.errors import HandlerError
@@ -153,7 +153,12 @@ def _is_async(opener: Opener) -> bool:
     plain = inspect.unwrap(opener)
     if inspect.isasyncgenfunction(plain):
         return True
-    made = plain if isinstance(plain, type) else getattr(plain, "__annotations__", {}).get("return")
+    if isinstance(plain, type):
+        return hasattr(plain, "__aenter__")
+    try:
+        made = get_type_hints(plain).get("return")
+    except Exception:  # what it says it makes cannot be found out
+        return False
     return hasattr(get_origin(made) or made, "__aenter__")
 
 

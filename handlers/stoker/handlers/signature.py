@@ -44,6 +44,11 @@ def read_signature(
     """
     _refuse_kinds(function, name)
     parameters = list(inspect.signature(function).parameters.values())[1 if method else 0 :]
+    if parameters and parameters[0].name in ("self", "cls"):
+        raise HandlerError(
+            f"{name}: a handler is a function of a module, not a method: "
+            "for a class, derive it from Handler"
+        )
     hints = _Hints(function, name, names)
     takes_ctx = bool(parameters) and _is_context(parameters[0], hints)
     if takes_ctx:

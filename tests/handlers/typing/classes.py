@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import assert_type
 
 from stoker.handlers import Context, Handler, resource, step
-from stoker.handlers.testing import FakeContext
+from stoker.handlers.testing import FakeContext, Harness
 from stoker.jobs.calls import Call
 
 
@@ -56,6 +56,8 @@ assert_type(InThread.bind(3), Call[str])
 assert_type(WithoutContext.bind(3), Call[str])
 assert_type(InThreadWithoutContext.bind(3), Call[float])
 assert_type(Steps.bind(), Call[None])
+
+harness = Harness([Cleanup, Steps])
 
 Cleanup.bind("3")  # E
 Cleanup.bind(FakeContext(), 3)  # E

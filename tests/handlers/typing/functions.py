@@ -6,7 +6,8 @@ from typing import assert_type
 
 from stoker.handlers import Context, Cron, Middleware, Retry, handler, resource
 from stoker.handlers.middleware import Next
-from stoker.handlers.testing import FakeContext
+from stoker.handlers.protocol import AnyHandler
+from stoker.handlers.testing import FakeContext, Harness
 from stoker.jobs.calls import Call
 
 
@@ -82,6 +83,11 @@ assert_type(plain_in_thread.bind(3), Call[str])
 assert_type(nothing.bind(), Call[None])
 assert_type(only_context.bind(), Call[None])
 assert_type(only_resource.bind(), Call[None])
+
+# What the daemon and the harness take.
+found: AnyHandler = generate
+other: AnyHandler = in_thread
+harness = Harness([generate, in_thread, "app.jobs"], resources={open_database: Database()})
 
 generate.bind()  # E
 generate.bind(3)  # E

@@ -1,6 +1,7 @@
 """One run of a job in a harness: claimed, executed, decided and settled in one place."""
 
 import asyncio
+import inspect
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -51,12 +52,13 @@ class Rehearsal:
         self._claim = claim
         self._broker = broker
         self._worker = worker
+        self._loop = asyncio.get_running_loop()
         self._progressed: list[tuple[float, str | None]] = []
         self._logs: list[LogLine] = []
 
     @property
     def sync_client(self) -> Any:
-        raise RuntimeError("the harness has no ctx.sync_client: its broker lives on the test's loop")
+        return _FromThread(self.client, self._loop)
 
     def progress(self, claim: Claim, percent: float, message: str | None) -> None:
         self._progressed.append((percent, message))
@@ -141,3 +143,21 @@ class Rehearsal:
             progressed=tuple(self._progressed),
             logs=tuple(line.message for line in self._logs),
         )
+
+
+class _FromThread:
+    """The client's methods for a handler in a thread: each waits for the test's loop to do it."""
+
+    def __init__(self, client: "Client", loop: asyncio.AbstractEventLoop) -> None:
+        self._client = client
+        self._loop = loop
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            return asyncio.run_coroutine_threadsafe(method(*args, **kwargs), self._loop).result()
+
+        return call
