@@ -43,7 +43,13 @@ def read_signature(
     in one sentence, for what cannot be a handler.
     """
     _refuse_kinds(function, name)
-    parameters = list(inspect.signature(function).parameters.values())[1 if method else 0 :]
+    try:
+        parameters = list(inspect.signature(function).parameters.values())[1 if method else 0 :]
+    except NameError as error:  # from Python 3.14 on, annotations are evaluated only here
+        raise HandlerError(
+            f"{name}: an annotation names {error.name!r}, which is not known: "
+            "define or import it above the handler, and not under TYPE_CHECKING"
+        ) from None
     if parameters and parameters[0].name in ("self", "cls"):
         raise HandlerError(
             f"{name}: a handler is a function of a module, not a method: "
