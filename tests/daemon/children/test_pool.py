@@ -177,7 +177,7 @@ async def test_a_timeout_unwinds_an_async_handler_and_keeps_the_child(
     pool: MakePool, claim: MakeClaim, run: Run, heard: Any
 ) -> None:
     children = pool(WAITER)
-    first = await run(children, claim("wait"), timeout=0.1)
+    first = await run(children, claim("wait"), timeout=0.5)
     assert isinstance(first, Raised) and first.timed_out
     assert heard.lines[1:] == ["cleaned up"]
     assert [str(pid) for pid in children.pids] == heard.lines[:1]
@@ -412,11 +412,12 @@ async def test_after_close_neither_children_nor_descriptors_are_left(
     before = descriptors()
     children = pool(WAITER, size=2)
     wish = Wish()
-    finished = asyncio.ensure_future(run(children, claim("wait"), timeout=0.05))
-    running = asyncio.ensure_future(run(children, claim("wait"), wish=wish))
+    finished = asyncio.ensure_future(run(children, claim("wait"), wish=wish))
+    running = asyncio.ensure_future(run(children, claim("wait")))
     with anyio.fail_after(20):
+        await heard.line(1)
+        wish.make("enough")
         await finished
-        await heard.line(2)
         await children.close()
         assert await running == Released("shutdown")
     assert children.pids == []

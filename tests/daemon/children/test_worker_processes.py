@@ -151,14 +151,14 @@ async def test_a_dead_process_is_replaced_and_its_jobs_are_given_back_at_once(
 async def test_a_silent_process_is_killed_and_replaced(
     start: Start, told: Told, reclaimed: Reclaimed, events: list[Event]
 ) -> None:
-    async with start(STEADY, lease=0.5):
+    async with start(STEADY, lease=2.0):
         first, pid = await told.line()
         os.kill(int(pid), signal.SIGSTOP)
         await told.line()
         assert await reclaimed.until(1) == [first]
         (end,) = events
         assert isinstance(end, ProcessEnded) and end.code == -9 and not end.expected
-        assert end.detail.startswith("killed: it was silent for 0.4")
+        assert end.detail.startswith("killed: it was silent for 1.6")
 
 
 async def test_a_block_that_holds_the_interpreter_counts_as_silence(
@@ -170,7 +170,7 @@ async def test_a_block_that_holds_the_interpreter_counts_as_silence(
             await asyncio.sleep(0.1)
             all(itertools.repeat(1))
     """
-    async with start(source, lease=0.5):
+    async with start(source, lease=2.0):
         (first,) = await told.line()
         assert await reclaimed.until(1) == [first]
 
@@ -244,7 +244,7 @@ async def test_who_does_not_drain_in_time_is_killed_and_its_jobs_given_back(
                 except asyncio.CancelledError:
                     pass
     """
-    async with start(source, grace=0.1, lease=1.0):
+    async with start(source, grace=0.1, lease=3.0):
         (name,) = await told.line()
     assert reclaimed.names == [name]
     assert [e.code for e in events if isinstance(e, ProcessEnded)] == [-9]
@@ -279,9 +279,9 @@ async def test_a_store_that_is_out_is_asked_again_to_give_jobs_back(
 
 
 def test_deaths_in_a_row_are_answered_ever_later_but_at_least_every_30_s() -> None:
-    waits = [wait_after_deaths(deaths) for deaths in (1, 2, 4, 8, 1000)]
+    waits = [wait_after_deaths(deaths) for deaths in (1, 2, 4, 6, 1000)]
     assert waits == sorted(waits)
-    assert waits[0] == 0 and 0 < waits[1] < 1 and waits[-1] <= 30
+    assert waits[0] == 0 and 0 < waits[1] < 1 and 20 < waits[-1] <= 30
 
 
 def test_a_name_is_never_given_twice() -> None:

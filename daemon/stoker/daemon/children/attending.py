@@ -1,6 +1,7 @@
 """One run in a child, seen from the parent: what it says, how long it may take, how it is ended."""
 
 import asyncio
+import math
 import signal
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -31,16 +32,25 @@ class Wish:
     """Somebody's wish that a run ends; one for each run."""
 
     def __init__(self) -> None:
-        self.made: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.made: asyncio.Future[None] = loop.create_future()
+        self.pressed: asyncio.Future[None] = loop.create_future()
+        """Made again, and more urgently."""
         self.reason: str | None = None
+        self.within = math.inf
+        """Seconds that the run may take for it, where that is less than the cancel grace."""
         self.honoured = False
         """The run has ended because of it, and not by itself."""
 
-    def make(self, reason: str | None) -> None:
-        """The first reason stays."""
+    def make(self, reason: str | None, within: float = math.inf) -> None:
+        """The first reason stays; the shortest time counts."""
         if not self.made.done():
-            self.reason = reason
+            self.reason, self.within = reason, within
             self.made.set_result(None)
+        elif within < self.within:
+            self.within = within
+            if not self.pressed.done():
+                self.pressed.set_result(None)
 
     def honour(self) -> Stopped:
         """The ending of a run that has ended by this wish."""
@@ -76,7 +86,7 @@ class Attendant:
             child.send(StartRun(self._number, self._claim, deadline))
             why = await self._until_over_or_enough(timeout, wish)
             if why is not None:
-                await self._end(wish.reason if why == "wish" else why)
+                await self._end(wish.reason if why == "wish" else why, wish)
             return self._ending(why, timeout, wish)
         except BaseException:
             child.kill()  # nobody would hear how it ends
@@ -115,15 +125,23 @@ class Attendant:
             return None
         return "wish" if wish.made.done() else "timeout"
 
-    async def _end(self, reason: str | None) -> None:
+    async def _end(self, reason: str | None, wish: Wish) -> None:
         self._child.send(CancelRun(self._number, reason))
-        await asyncio.wait([self._over], timeout=self._grace * TERM_AT)
+        await self._until_over(TERM_AT, wish)
         if not self._over.done():
             self._child.signal_group(signal.SIGTERM)
-            await asyncio.wait([self._over], timeout=self._grace * (KILL_AT - TERM_AT))
+            await self._until_over(KILL_AT - TERM_AT, wish)
         if not self._over.done():
             self._child.kill()
             await asyncio.wait([self._over])
+
+    async def _until_over(self, part: float, wish: Wish) -> None:
+        """Wait for this part of the grace; begin anew if that becomes shorter meanwhile."""
+        waited = {self._over} if wish.pressed.done() else {self._over, wish.pressed}
+        grace = min(self._grace, wish.within)
+        done, _ = await asyncio.wait(waited, timeout=grace * part, return_when=asyncio.FIRST_COMPLETED)
+        if wish.pressed in done:
+            await asyncio.wait([self._over], timeout=min(self._grace, wish.within) * part)
 
     def _ending(
         self, why: Literal["timeout", "wish"] | None, timeout: float | None, wish: Wish

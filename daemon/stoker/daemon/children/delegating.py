@@ -1,18 +1,26 @@
 """The runs' side of the children: a cancelled call is a wish, and the run inside has the last word."""
 
 import asyncio
+import math
 
 from stoker.daemon.children.attending import Wish
 from stoker.daemon.children.pool import ChildPool
 from stoker.daemon.runs.record import Record
 from stoker.jobs.outcome import Ending
 
+LOST_GRACE = 1.0
+"""Seconds for a run whose job somebody else has already."""
+FENCED_PART = 0.9
+"""Of the margin: a run whose lease could not be renewed has ended before somebody else can have it."""
+
 
 class Children:
     """Runs jobs in processes of their own, for `Performer`."""
 
-    def __init__(self, pool: ChildPool) -> None:
+    def __init__(self, pool: ChildPool, *, margin: float) -> None:
+        """`margin`: seconds before the lease's end at which a run is fenced."""
         self._pool = pool
+        self._margin = margin
 
     async def run(self, record: Record, timeout: float | None, *, solo: bool) -> Ending:
         """How the run ended, by itself or by its timeout (seconds).
@@ -27,8 +35,17 @@ class Children:
             try:
                 await asyncio.wait([task])
             except asyncio.CancelledError:
-                wish.make(record.reason or record.interruption)
+                wish.make(record.reason or record.interruption, self._within(record))
         ending = task.result()
         if wish.honoured:
             raise asyncio.CancelledError
         return ending
+
+    def _within(self, record: Record) -> float:
+        match record.interruption:
+            case "lost":
+                return LOST_GRACE
+            case "fenced":
+                return self._margin * FENCED_PART
+            case _:
+                return math.inf

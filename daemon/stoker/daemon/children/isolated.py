@@ -31,7 +31,11 @@ from stoker.daemon.children.frames import (
     ToChild,
     run_ended,
 )
-from stoker.daemon.children.parentage import die_with_parent, leave_interrupts_to_parent
+from stoker.daemon.children.parentage import (
+    be_first_out_of_memory,
+    die_with_parent,
+    leave_interrupts_to_parent,
+)
 from stoker.daemon.children.wire import Wire
 from stoker.handlers.collecting import AnyHandler, collect
 from stoker.handlers.context import Context, Services
@@ -213,6 +217,7 @@ def main() -> None:
     wire = Wire(int(sys.argv[1]))
     die_with_parent(int(sys.argv[2]))
     leave_interrupts_to_parent()
+    be_first_out_of_memory()
     faulthandler.enable()
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(line_buffering=True)  # what was printed before a kill is not lost

@@ -1,9 +1,11 @@
 """What a child process does first: it binds its life to its parent's."""
 
+import contextlib
 import ctypes
 import os
 import signal
 import sys
+from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1
 
@@ -36,3 +38,9 @@ def leave_interrupts_to_parent() -> None:
     By a function and not by SIG_IGN, which programs started from here would inherit.
     """
     signal.signal(signal.SIGINT, lambda number, frame: None)
+
+
+def be_first_out_of_memory() -> None:
+    """Where memory runs out, let the system kill this process rather than the daemon (Linux)."""
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("500")

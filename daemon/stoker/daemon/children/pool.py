@@ -169,7 +169,10 @@ class ChildPool:
     async def _start(self, role: str) -> Child:
         if self._closing.is_set():
             raise ChildNotStarted("its process stops")
-        child = await spawn("isolated")
+        try:
+            child = await spawn("isolated")
+        except OSError as error:
+            raise ChildNotStarted(f"no child process could be had: {error}") from error
         self._children[child] = role
         child.ended.add_done_callback(lambda _: self._reaped(child))
         try:
