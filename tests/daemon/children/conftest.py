@@ -13,7 +13,7 @@ import pytest
 from stoker.daemon.children.pool import ChildPool, ChildSpec
 from stoker.daemon.settings import Settings
 from stoker.jobs.events import Event
-from stoker.jobs.job import Claim
+from stoker.jobs.job import Claim, LogLine, Report
 
 LIMIT = 20.0
 """Seconds after which a test gives up; nothing here takes a fraction of it."""
@@ -36,6 +36,12 @@ class Heard:
         self.said.append(what)
         self._news.set()
         self._news = anyio.Event()
+
+    def take_news(self) -> Report:
+        """Everything, as if nothing had been stored yet."""
+        lines = tuple(LogLine(datetime.now(UTC), text) for text in self.lines)
+        self.said.clear()
+        return Report(id="job", token="token", logs=lines)
 
     @property
     def lines(self) -> list[str]:

@@ -4,13 +4,15 @@ import asyncio
 import math
 import signal
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, Protocol
 
 from stoker.daemon.children.child import Child
 from stoker.daemon.children.frames import (
     CancelRun,
     FromChild,
     Logged,
+    News,
+    NewsWanted,
     Progressed,
     RunBegan,
     RunEnded,
@@ -19,13 +21,19 @@ from stoker.daemon.children.frames import (
 )
 from stoker.daemon.runs.performing import timed_out
 from stoker.handlers.context import Sink
-from stoker.jobs.job import Claim
+from stoker.jobs.job import Claim, Report
 from stoker.jobs.outcome import Crashed, Ending, Raised, Stopped
 
 TERM_AT = 0.5
 KILL_AT = 0.9
 """Parts of the cancel grace after which a run that was told to end is sent SIGTERM, and SIGKILL: so it
 has ended when the grace has."""
+
+
+class NewsSink(Sink, Protocol):
+    """A sink that can give back what it has taken and not yet stored, as a `Record` can."""
+
+    def take_news(self) -> Report: ...
 
 
 class Wish:
@@ -61,7 +69,9 @@ class Wish:
 class Attendant:
     """Attends one run. The child is its own for so long."""
 
-    def __init__(self, child: Child, claim: Claim, number: int, *, sink: Sink, grace: float) -> None:
+    def __init__(
+        self, child: Child, claim: Claim, number: int, *, sink: NewsSink, grace: float
+    ) -> None:
         self._child = child
         self._claim = claim
         self._number = number
@@ -101,6 +111,8 @@ class Attendant:
                 self._sink.progress(self._claim, percent, message)
             case Logged(message, level):
                 self._sink.log(self._claim, message, level)
+            case NewsWanted(run) if run == self._number:
+                self._child.send(News(self._sink.take_news()))
             case RunBegan(run) if run == self._number:
                 self._began = True
             case RunEnded(run) if run == self._number:

@@ -5,7 +5,7 @@ from datetime import datetime
 import msgspec
 
 from stoker.daemon.settings import Settings
-from stoker.jobs.job import Claim
+from stoker.jobs.job import Claim, Report
 from stoker.jobs.outcome import (
     Crashed,
     Done,
@@ -55,7 +55,13 @@ class Hurry(msgspec.Struct, frozen=True, tag=True):
     """A worker that drains is to do so faster."""
 
 
-ToChild = Setup | StartRun | CancelRun | Stop | Hurry
+class News(msgspec.Struct, frozen=True, tag=True):
+    """The answer to `NewsWanted`: the parent will not store this."""
+
+    report: Report
+
+
+ToChild = Setup | StartRun | CancelRun | News | Stop | Hurry
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -82,6 +88,12 @@ class Logged(msgspec.Struct, frozen=True, tag=True):
     level: str
 
 
+class NewsWanted(msgspec.Struct, frozen=True, tag=True):
+    """The run completes in a transaction of its own: what it has said is to be written with that."""
+
+    run: int
+
+
 class RunEnded(msgspec.Struct, frozen=True, tag=True):
     """The run is over. The handler's task was cancelled by our wish if `kind` is empty."""
 
@@ -97,7 +109,7 @@ class Alive(msgspec.Struct, frozen=True, tag=True):
     """How often its event loop has come round to a timer since its start."""
 
 
-FromChild = Ready | NotReady | RunBegan | Progressed | Logged | RunEnded | Alive
+FromChild = Ready | NotReady | RunBegan | Progressed | Logged | NewsWanted | RunEnded | Alive
 
 _ENDINGS: dict[str, type[Ending]] = {
     kind.__name__: kind

@@ -18,11 +18,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from stoker.brokers.connecting import connect
+from stoker.brokers.protocol import Broker
 from stoker.daemon.children.frames import (
     CancelRun,
-    Logged,
+    News,
     NotReady,
-    Progressed,
     Ready,
     RunBegan,
     Setup,
@@ -36,29 +37,17 @@ from stoker.daemon.children.parentage import (
     die_with_parent,
     leave_interrupts_to_parent,
 )
+from stoker.daemon.children.services import ChildServices
+from stoker.daemon.children.telling import Teller
 from stoker.daemon.children.wire import Wire
 from stoker.handlers.collecting import AnyHandler, collect
-from stoker.handlers.context import Context, Services
+from stoker.handlers.context import Context
 from stoker.handlers.executing import execute
 from stoker.handlers.middleware import Middleware
 from stoker.handlers.resources import Resources
 from stoker.jobs.codec import storable
 from stoker.jobs.job import Claim
-from stoker.jobs.outcome import Ending, Raised, UnknownType
-
-
-class WireSink:
-    """Takes what a run says to the parent, each line at once: so none is lost with the process."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-
-    def progress(self, claim: Claim, percent: float, message: str | None) -> None:
-        text = None if message is None else storable(message, 1000)
-        self._wire.send(Progressed(float(percent), text))
-
-    def log(self, claim: Claim, message: str, level: str) -> None:
-        self._wire.send(Logged(storable(message, 16_384), level))
+from stoker.jobs.outcome import Done, Ending, Raised, UnknownType
 
 
 class CurrentRun:
@@ -83,15 +72,15 @@ class IsolatedChild:
         setup: Setup,
         handlers: Mapping[str, AnyHandler],
         middleware: Sequence[Middleware],
-        services: Services | None,
     ) -> None:
+        """On the event loop that it will serve on."""
         self._wire = wire
-        self._sink = WireSink(wire)
+        self._teller = Teller(wire)
         self._worker = setup.name
         self._max_result = setup.settings.max_payload
         self._handlers = handlers
         self._middleware = tuple(middleware)
-        self._services = services
+        self._services = ChildServices(lambda: _connected(setup), self._teller.take_news)
         self._resources = Resources()
         self._threads = ThreadPoolExecutor(1, "stoker-handler")
         self._current: CurrentRun | None = None
@@ -108,6 +97,8 @@ class IsolatedChild:
                 case CancelRun(number, reason):
                     self._mark_cancelled(number, reason)
                     loop.call_soon_threadsafe(self._cancel, number, reason)
+                case News(report):
+                    self._teller.hear(report)
                 case Stop():
                     loop.call_soon_threadsafe(stopped.set)
                 case _:
@@ -121,6 +112,7 @@ class IsolatedChild:
             await asyncio.wait([self._current.task])
         for error in await self._resources.close():
             traceback.print_exception(error)
+        await self._services.close()
 
     def _begin(self, frame: StartRun) -> None:
         claim = frame.claim
@@ -130,8 +122,9 @@ class IsolatedChild:
         if handler is None:
             self._wire.send(run_ended(frame.run, UnknownType()))
             return
+        self._teller.begin(frame.run)
         context = Context(
-            claim, self._sink, worker=self._worker, deadline=frame.deadline, services=self._services
+            claim, self._teller, worker=self._worker, deadline=frame.deadline, services=self._services
         )
         self._current = current = CurrentRun(frame.run, handler, context)
         current.task = asyncio.get_running_loop().create_task(
@@ -156,6 +149,7 @@ class IsolatedChild:
             # sys.exit() in a handler ends the run, not the process.
             ending = _raised(error)
         self._current = None
+        self._teller.end(kept=current.context.settled_in and isinstance(ending, Done))
         _flush_output()
         self._wire.send(run_ended(current.number, ending))
 
@@ -191,6 +185,22 @@ class IsolatedChild:
             return
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def serve(
+    wire: Wire, setup: Setup, handlers: Mapping[str, AnyHandler], middleware: Sequence[Middleware]
+) -> None:
+    """Be the child until the parent says stop."""
+    await IsolatedChild(wire, setup, handlers, middleware).serve()
+
+
+def _connected(setup: Setup) -> Broker:
+    settings = setup.settings
+    return connect(
+        settings.broker,
+        relative_to=Path(setup.relative_to),
+        max_log_entries=settings.max_log_entries,
+    )
 
 
 def _raised(error: BaseException) -> Raised:
@@ -230,7 +240,7 @@ def main() -> None:
     except Exception as error:
         wire.send(NotReady(storable(f"{type(error).__name__}: {error}", 4000)))
         return
-    asyncio.run(IsolatedChild(wire, setup, handlers, middleware, None).serve())
+    asyncio.run(serve(wire, setup, handlers, middleware))
 
 
 if __name__ == "__main__":

@@ -9,11 +9,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from stoker.daemon.children.attending import KILL_AT, Attendant, Wish
+from stoker.daemon.children.attending import KILL_AT, Attendant, NewsSink, Wish
 from stoker.daemon.children.child import LAST_BREATH, Child, spawn
 from stoker.daemon.children.frames import FromChild, NotReady, Ready, Setup
 from stoker.daemon.settings import Settings
-from stoker.handlers.context import Sink
 from stoker.jobs.errors import StokerError
 from stoker.jobs.events import Emit, ProcessEnded
 from stoker.jobs.job import Claim
@@ -83,7 +82,9 @@ class ChildPool:
         """Of all children that are not reaped yet."""
         return [child.pid for child in self._children]
 
-    async def run(self, claim: Claim, *, timeout: float | None, sink: Sink, cancelled: Wish) -> Ending:
+    async def run(
+        self, claim: Claim, *, timeout: float | None, sink: NewsSink, cancelled: Wish
+    ) -> Ending:
         """Run the job in a child of the pool; when this returns, the run is over.
 
         `timeout` is in seconds and counts from when a child is there to begin. The ending is what
@@ -99,7 +100,7 @@ class ChildPool:
             self._slots.release()
 
     async def run_solo(
-        self, claim: Claim, *, timeout: float | None, sink: Sink, cancelled: Wish
+        self, claim: Claim, *, timeout: float | None, sink: NewsSink, cancelled: Wish
     ) -> Ending:
         """The same in a fresh child that runs nothing else, beside the pool."""
         return await self._run_in(self._fresh_child, claim, timeout, sink, cancelled)
@@ -119,7 +120,7 @@ class ChildPool:
         get: Callable[[], Awaitable[Child]],
         claim: Claim,
         timeout: float | None,
-        sink: Sink,
+        sink: NewsSink,
         wish: Wish,
     ) -> Ending:
         for _ in range(TRIES):

@@ -1,0 +1,103 @@
+from collections.abc import Callable
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from stoker.daemon.children.attending import Wish
+from stoker.daemon.children.pool import ChildPool
+from stoker.jobs.job import Claim
+from stoker.jobs.outcome import Done
+
+# The child's own broker: it knows nothing but what the handlers' module puts in its place.
+FAKE_BROKER = """
+    from stoker.brokers import connecting
+
+    class FakeBroker:
+        opened = 0
+        settled = []
+
+        @classmethod
+        def from_url(cls, url, **named):
+            return cls()
+
+        async def __aenter__(self):
+            FakeBroker.opened += 1
+            await asyncio.sleep(0)
+            return self
+
+        async def __aexit__(self, *error):
+            pass
+
+        async def settle_in(self, connection, settlement):
+            FakeBroker.settled.append([line.message for line in settlement.logs])
+            return connection
+
+    connecting._SCHEMES["fake"] = (__name__, "FakeBroker", None)
+"""
+
+HANDLERS = (
+    FAKE_BROKER
+    + """
+    @handler("wait", isolation="process")
+    async def wait(ctx: Context, verdict: str) -> list:
+        ctx.log("one")
+        await ctx.complete_in(verdict)
+        return [FakeBroker.opened, FakeBroker.settled]
+
+    @handler("thread", isolation="process")
+    def thread(ctx: Context, verdict: str) -> list:
+        ctx.log("one")
+        ctx.sync_complete_in(verdict)
+        return [FakeBroker.opened, FakeBroker.settled]
+
+    @handler("rollback", isolation="process")
+    async def rollback(ctx: Context):
+        ctx.log("one")
+        await ctx.complete_in("accepted")
+        raise RuntimeError("the commit failed")
+"""
+)
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture
+def run(pool: Callable[..., ChildPool], claim: Callable[..., Claim], heard: Any) -> Run:
+    children = pool(HANDLERS, broker="fake://")
+
+    async def run(type: str, **arguments: Any) -> Any:
+        job = claim(type, msgspec.json.encode(arguments))
+        with anyio.fail_after(20):
+            return await children.run(job, timeout=None, sink=heard, cancelled=Wish())
+
+    return run
+
+
+@pytest.mark.parametrize("type", ["wait", "thread"])
+async def test_complete_in_settles_through_the_childs_own_broker_with_all_log_lines(
+    type: str, run: Run, heard: Any
+) -> None:
+    ending = await run(type, verdict="accepted")
+    assert isinstance(ending, Done) and ending.result is not None
+    assert msgspec.json.decode(ending.result) == [1, [["one"]]]
+    assert heard.lines == []
+
+
+async def test_the_broker_is_opened_once_for_all_runs_of_a_child(run: Run) -> None:
+    await run("wait", verdict="accepted")
+    ending = await run("thread", verdict="already")
+    assert msgspec.json.decode(ending.result)[0] == 1
+
+
+async def test_a_lost_lease_is_raised_inside_and_the_lines_are_told_anew(run: Run, heard: Any) -> None:
+    ending = await run("wait", verdict="lost")
+    assert ending.error.startswith("LeaseLost: ")
+    assert heard.lines == ["one"]
+
+
+async def test_lines_of_a_rolled_back_completion_are_told_anew(run: Run, heard: Any) -> None:
+    ending = await run("rollback")
+    assert ending.error == "RuntimeError: the commit failed"
+    assert heard.lines == ["one"]
