@@ -278,6 +278,15 @@ async def test_a_store_that_is_out_is_asked_again_to_give_jobs_back(
     assert sum(isinstance(event, StoreLost) for event in events) == 2
 
 
+async def test_when_all_have_ended_no_descriptors_are_left(start: Start, told: Told) -> None:
+    before = len(os.listdir("/proc/self/fd"))
+    async with start(STEADY, processes=2):
+        _, pid = await told.line()
+        os.kill(int(pid), signal.SIGKILL)
+        await told.line(), await told.line()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_deaths_in_a_row_are_answered_ever_later_but_at_least_every_30_s() -> None:
     waits = [wait_after_deaths(deaths) for deaths in (1, 2, 4, 6, 1000)]
     assert waits == sorted(waits)
