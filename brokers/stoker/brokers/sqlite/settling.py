@@ -1,0 +1,148 @@
+"""Runs end: each settlement is written if its token is the current one, and says what became of it."""
+
+import sqlite3
+from collections.abc import Sequence
+
+import msgspec
+
+from stoker.brokers.sqlite.enqueueing import keep_result
+from stoker.brokers.sqlite.instant import micros
+from stoker.brokers.sqlite.records import INLINE
+from stoker.brokers.sqlite.reporting import keep_logs, keep_run, progress_of
+from stoker.brokers.sqlite.standing import Standing, standing_of
+from stoker.brokers.sqlite.transaction import Transaction
+from stoker.jobs.codec import storable
+from stoker.jobs.job import Settlement
+from stoker.jobs.operating import Verdict
+from stoker.jobs.state import FINAL, State
+
+LARGEST_RESULT = 64 * 1024 * 1024
+UNSTORABLE = (
+    sqlite3.DataError,
+    sqlite3.InterfaceError,
+    sqlite3.ProgrammingError,
+    sqlite3.IntegrityError,
+)
+"""What sqlite3 raises for a value; anything else is about the database."""
+_json = msgspec.json.Decoder(msgspec.Raw).decode
+
+
+class Next:
+    """Where one job goes, as the row will say it."""
+
+    __slots__ = ("row", "settlement", "standing", "state")
+
+    def __init__(self, tx: Transaction, settlement: Settlement, standing: Standing) -> None:
+        self.settlement = settlement
+        self.standing = standing
+        state, reason = settlement.state, settlement.reason
+        if standing.cancel_requested and state not in FINAL:
+            state, reason = State.CANCELLED, standing.cancel_reason
+        self.state = state
+        final = state in FINAL
+        now = tx.now.wall
+        result, error = settlement.result, settlement.error
+        progress, message = progress_of(settlement.progress, settlement.progress_message)
+        self.row = (
+            standing.seq,
+            settlement.token,
+            str(state),
+            0 if final or settlement.delay > 0 else 1,
+            settlement.attempts,
+            settlement.crashes,
+            settlement.solo_deaths,
+            settlement.returns,
+            0 if final else micros(settlement.delay),
+            now,
+            now if final else None,
+            None if reason is None else storable(reason),
+            None if error is None else storable(error),
+            result if result is None or len(result) <= INLINE else None,
+            progress,
+            message,
+        )
+
+    @property
+    def ready(self) -> int:
+        return self.row[3]
+
+
+def settle(tx: Transaction, settlements: Sequence[Settlement], keep_lines: int) -> list[Verdict]:
+    """Write these; see `Work.settle`. `keep_lines` is how many log lines a job keeps."""
+    standing = standing_of(tx, [settlement.id for settlement in settlements])
+    verdicts: list[Verdict] = []
+    going: list[tuple[int, Next]] = []
+    for place, settlement in enumerate(settlements):
+        verdict = _verdict(settlement, standing.get(settlement.id))
+        if verdict == "accepted":
+            job = standing.pop(settlement.id)
+            going.append((place, Next(tx, settlement, job)))
+            standing[settlement.id] = job.after(settlement.token)
+        verdicts.append(verdict)
+    try:
+        with tx.savepoint():
+            _write(tx, [each for _, each in going], keep_lines)
+    except UNSTORABLE:
+        for place, each in going:
+            verdicts[place] = _write_one(tx, each, keep_lines)
+    return verdicts
+
+
+def _verdict(settlement: Settlement, standing: Standing | None) -> Verdict:
+    if standing is None:
+        return "lost"
+    if standing.token != settlement.token:
+        return "already" if standing.settled_token == settlement.token else "lost"
+    return "accepted" if _fits(settlement.result) else "invalid"
+
+
+def _fits(result: bytes | None) -> bool:
+    if result is None:
+        return True
+    try:
+        _json(result)
+    except (msgspec.MsgspecError, UnicodeError, TypeError):
+        return False
+    return len(result) <= LARGEST_RESULT
+
+
+def _write_one(tx: Transaction, each: Next, keep_lines: int) -> Verdict:
+    try:
+        with tx.savepoint():
+            _write(tx, [each], keep_lines)
+    except UNSTORABLE:
+        return "invalid"
+    return "accepted"
+
+
+def _write(tx: Transaction, going: Sequence[Next], keep_lines: int) -> None:
+    if not going:
+        return
+    tx.executemany(tx.sql.settle, [each.row for each in going])
+    for each in going:
+        settlement, job = each.settlement, each.standing
+        tx.count(job.queue, "running", -1)
+        if each.state in FINAL:
+            tx.count(job.queue, str(each.state))
+            tx.notes.settled.append(settlement.id)
+            if job.unique_key is not None:
+                tx.execute(tx.sql.unique_release, (job.queue, job.unique_key, job.seq))
+        else:
+            _waits(tx, each)
+        result = settlement.result
+        if result is not None and len(result) > INLINE:
+            keep_result(tx, job.seq, result)
+        if settlement.run is not None:
+            keep_run(tx, job.seq, settlement.run)
+        if settlement.logs or settlement.dropped_logs:
+            keep_logs(tx, job, settlement.logs, settlement.dropped_logs, keep_lines)
+
+
+def _waits(tx: Transaction, each: Next) -> None:
+    queue = each.standing.queue
+    if each.state is State.RETRYING:
+        tx.count(queue, "retrying")
+    else:
+        tx.count(queue, "ready" if each.ready else "delayed")
+    if each.ready:
+        tx.notes.ready.add(queue)

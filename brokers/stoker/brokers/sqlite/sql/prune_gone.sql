@@ -1,0 +1,2 @@
+-- takes: seq
+DELETE FROM stoker_job WHERE seq = :seq;

@@ -1,0 +1,1 @@
+DELETE FROM stoker_tally RETURNING queue, state, delta;

@@ -1,0 +1,1 @@
+SELECT coalesce(max(seq) - min(seq), 0) FROM stoker_tally;

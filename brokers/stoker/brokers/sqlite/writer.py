@@ -1,0 +1,307 @@
+"""The one thread that writes: whatever is waiting joins one transaction, and one fsync serves all.
+
+Verbs are functions of a `Transaction`. A group runs without savepoints; if one of them fails, all of it
+is rolled back and run again, each in a savepoint of its own, so that only the failing one fails.
+Cancelling the coroutine that waits does not call back the write.
+"""
+
+import asyncio
+import random
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Generic, TypeVar
+
+from stoker.brokers.sqlite.checkpoint import IDLE_AFTER, Checkpointer
+from stoker.brokers.sqlite.failures import BUSY, mapped, primary_code
+from stoker.brokers.sqlite.instant import HostClock
+from stoker.brokers.sqlite.statements import Statements
+from stoker.brokers.sqlite.transaction import Notes, Transaction
+from stoker.jobs.errors import BrokerUnavailable
+
+T = TypeVar("T")
+Operation = Callable[[Transaction], T]
+
+LARGEST_GROUP = 200
+CALL_DEADLINE = 5.0
+"""Seconds that a write waits for the lock before its caller is told that the store is out."""
+SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.005
+"""Seconds between tries for the write lock. SQLite's own busy handler would sleep for up to 100 ms."""
+OTHERS_LOOK = 0.05
+"""Seconds between looks at whether other connections have written."""
+
+
+class Request(Generic[T]):
+    """A write that waits for its turn, and whom to tell."""
+
+    __slots__ = ("deadline", "error", "first", "future", "loop", "operation", "value")
+
+    def __init__(self, operation: Operation[T], first: bool) -> None:
+        self.operation = operation
+        self.first = first
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self.loop.create_future()
+        self.deadline = time.monotonic() + CALL_DEADLINE
+        self.value: T | None = None
+        self.error: BaseException | None = None
+
+
+Group = list[Request[Any]]
+
+
+class Tell:
+    """What the writer tells others; all of it is called in the writer's thread."""
+
+    def after_commit(self, notes: Notes) -> None:
+        """These have just become true."""
+
+    def others_wrote(self) -> None:
+        """Another connection has committed."""
+
+    def flush(self) -> float | None:
+        """Send what is due; seconds until the next is, None for nothing."""
+        return None
+
+
+class Writer:
+    """Owns the writing connection, and all that happens on it."""
+
+    def __init__(
+        self,
+        path: Path,
+        connect: Callable[[], sqlite3.Connection],
+        clock: HostClock,
+        sql: Statements,
+        tell: Tell,
+    ) -> None:
+        self._path = path
+        self._connect = connect
+        self._clock = clock
+        self._sql = sql
+        self._tell = tell
+        self._inbox: SimpleQueue[Request[Any] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._closing = False
+        self._looked = 0.0
+        self._version = 0
+
+    def start(self) -> None:
+        """Connect, and begin. Raises what connecting raises."""
+        connection, copier = self._connect(), self._connect()
+        for each in connection, copier:
+            each.execute("PRAGMA busy_timeout = 0")
+        self._connection = connection
+        self._copier = copier
+        self._cursor = connection.cursor()
+        self._checkpointer = Checkpointer(connection, copier)
+        self._version = self._data_version()
+        self._thread = threading.Thread(target=self._live, name="stoker-sqlite-writer", daemon=True)
+        self._thread.start()
+
+    async def write(self, operation: Operation[T], *, first: bool = False) -> T:
+        """Run this within the next transaction; `first` goes before what else is waiting.
+
+        Raises what the operation raises, or BrokerUnavailable, or BrokerRefused.
+        """
+        if self._closing or self._thread is None:
+            raise BrokerUnavailable(f"the database {self._path} is not open")
+        request = Request(operation, first)
+        self._inbox.put(request)
+        return await request.future
+
+    async def close(self) -> None:
+        """Write what is waiting, bring the log home, and end."""
+        thread, self._thread, self._closing = self._thread, None, True
+        if thread is not None:
+            self._inbox.put(None)
+            await asyncio.to_thread(thread.join)
+
+    def _live(self) -> None:
+        try:
+            while (group := self._next()) is not None:
+                if group:
+                    self._serve(group)
+            if self._checkpointer.pending:
+                self._checkpoint()
+        finally:
+            self._copier.close()
+            self._connection.close()
+            self._refuse_rest()
+
+    def _next(self) -> Group | None:
+        """What is waiting, after a wait; empty if there was other work, None at the end."""
+        wait = self._tell.flush()
+        try:
+            request = self._inbox.get(timeout=OTHERS_LOOK if wait is None else min(wait, OTHERS_LOOK))
+        except Empty:
+            self._idle()
+            return []
+        if request is None:
+            return None
+        group = [request]
+        self._drain(group)
+        return group
+
+    def _drain(self, group: Group) -> None:
+        while len(group) < LARGEST_GROUP:
+            try:
+                request = self._inbox.get_nowait()
+            except Empty:
+                break
+            if request is None:
+                self._inbox.put(None)
+                break
+            group.append(request)
+
+    def _serve(self, group: Group) -> None:
+        try:
+            if self._begin(group):
+                group.sort(key=_others_later)
+                if not self._run_together(group) and self._begin(group):
+                    self._run_apart(group)
+        except sqlite3.Error as error:
+            self._fail(group, mapped(error, self._path))
+        except BaseException as error:
+            self._fail(group, error)
+        finally:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            _answer(group)
+        self._look_for_others()
+        if self._checkpointer.due:
+            self._checkpoint()
+
+    def _begin(self, group: Group) -> bool:
+        """Take the write lock; those whose deadline passes meanwhile fail. False if none is left."""
+        wait = SHORTEST_WAIT
+        while group:
+            try:
+                self._cursor.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError as error:
+                if primary_code(error) not in BUSY:
+                    raise
+                self._give_up_late(group, mapped(error, self._path))
+                time.sleep(wait * random.uniform(0.5, 1.0))
+                wait = min(wait * 1.5, LONGEST_WAIT)
+                self._drain(group)
+            else:
+                self._drain(group)
+                return True
+        return False
+
+    def _give_up_late(self, group: Group, error: BaseException) -> None:
+        now = time.monotonic()
+        late = [request for request in group if request.deadline <= now]
+        if late:
+            self._fail(late, error)
+            _answer(late)
+            group[:] = [request for request in group if request.deadline > now]
+
+    def _run_together(self, group: Group) -> bool:
+        """All in one go; False, and nothing written, if one of several failed."""
+        transaction = Transaction(self._cursor, self._clock.now(), self._sql)
+        try:
+            for request in group:
+                request.value = request.operation(transaction)
+            transaction.write_counts()
+            self._cursor.execute("COMMIT")
+        except Exception as error:
+            if self._connection.in_transaction:
+                self._cursor.execute("ROLLBACK")
+            if len(group) > 1:
+                return False
+            self._fail(group, mapped(error, self._path) if isinstance(error, sqlite3.Error) else error)
+        else:
+            self._committed(transaction.notes)
+        return True
+
+    def _run_apart(self, group: Group) -> None:
+        """Each in a savepoint, so that one failing leaves the others standing."""
+        transaction = Transaction(self._cursor, self._clock.now(), self._sql)
+        for request in group:
+            try:
+                with transaction.savepoint():
+                    request.value = request.operation(transaction)
+            except Exception as error:
+                if not self._connection.in_transaction:
+                    raise  # SQLite itself has given the whole transaction up
+                own = isinstance(error, sqlite3.Error)
+                request.error = mapped(error, self._path) if own else error  # type: ignore[arg-type]
+        transaction.write_counts()
+        self._cursor.execute("COMMIT")
+        self._committed(transaction.notes)
+
+    def _committed(self, notes: Notes) -> None:
+        self._checkpointer.committed()
+        self._tell.after_commit(notes)
+
+    def _idle(self) -> None:
+        self._look_for_others()
+        if self._checkpointer.pending and time.monotonic() - self._worked > IDLE_AFTER:
+            self._checkpoint()
+
+    _worked = 0.0
+
+    def _look_for_others(self) -> None:
+        now = time.monotonic()
+        if now - self._looked < OTHERS_LOOK:
+            return
+        self._looked = now
+        try:
+            version = self._data_version()
+        except sqlite3.Error:
+            return  # whatever it is, the next write will say so
+        if version != self._version:
+            self._version = version
+            self._checkpointer.others_committed()
+            self._tell.others_wrote()
+
+    def _data_version(self) -> int:
+        version: int = self._cursor.execute("PRAGMA data_version").fetchone()[0]
+        return version
+
+    def _checkpoint(self) -> None:
+        try:
+            self._checkpointer.run()
+        except sqlite3.Error:
+            return  # the log grows meanwhile; the next commit says what is wrong, if it persists
+
+    def _fail(self, group: Group, error: BaseException) -> None:
+        for request in group:
+            request.error = error
+
+    def _refuse_rest(self) -> None:
+        rest: Group = []
+        self._drain(rest)
+        self._fail(rest, BrokerUnavailable(f"the database {self._path} was closed"))
+        _answer(rest)
+
+
+def _others_later(request: Request[Any]) -> bool:
+    return not request.first
+
+
+def _answer(group: Group) -> None:
+    """Wake each loop once for all of its requests."""
+    loops: dict[asyncio.AbstractEventLoop, Group] = {}
+    for request in group:
+        loops.setdefault(request.loop, []).append(request)
+    for loop, requests in loops.items():
+        try:
+            loop.call_soon_threadsafe(_resolve, requests)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+
+
+def _resolve(requests: Group) -> None:
+    for request in requests:
+        if request.future.done():
+            continue  # its caller has been cancelled
+        if request.error is not None:
+            request.future.set_exception(request.error)
+        else:
+            request.future.set_result(request.value)
