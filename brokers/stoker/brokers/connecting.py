@@ -52,3 +52,12 @@ def connect(
         offset=offset or Offset(),
     )
     return broker
+
+
+def anchored(url: str, relative_to: Path) -> str:
+    """The same URL, with a relative SQLite path made absolute; any other URL as it is."""
+    if not url.startswith("sqlite:"):
+        return url
+    from stoker.brokers.sqlite.address import anchored_url
+
+    return anchored_url(url, relative_to)

@@ -1,7 +1,7 @@
 """What a sqlite:// URL says."""
 
 from pathlib import Path
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import msgspec
 
@@ -43,3 +43,10 @@ def _synchronous(url: str, options: dict[str, str]) -> str:
     if value not in _SYNCHRONOUS:
         raise BrokerRefused(f"broker URL {url!r}: synchronous is full or normal, not {value!r}")
     return value
+
+
+def anchored_url(url: str, relative_to: Path) -> str:
+    """The URL with the absolute path in it. Raises BrokerRefused as `parse` does."""
+    path = parse(url, relative_to).path
+    query = urlsplit(url).query
+    return f"sqlite:///{quote(str(path))}" + (f"?{query}" if query else "")
