@@ -1,0 +1,1 @@
+"""Who starts whom, in which order, and what happens when one falls."""
