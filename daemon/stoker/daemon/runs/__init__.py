@@ -1,0 +1,1 @@
+"""Runs of jobs in this process: what they are, how they begin, are interrupted and end."""

@@ -1,0 +1,129 @@
+"""One run in this process: the claim it works under, and the news of it that is not yet stored."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Literal
+
+from stoker.handlers.collecting import AnyHandler
+from stoker.handlers.context import Context
+from stoker.jobs.codec import storable
+from stoker.jobs.job import Claim, LogLine, Report
+
+Interruption = Literal["cancel", "shutdown", "fenced", "lost"]
+"""Why a run is ended from outside: a wish to cancel; this process stops; the lease could not be
+renewed in time; the lease is another's already."""
+
+
+class Record:
+    """A run, from its claim until its settlement is acknowledged.
+
+    It is the handler context's sink: `progress` and `log` may come from any thread. Everything else
+    belongs to the event loop of the runs.
+    """
+
+    __slots__ = (
+        "_dropped",
+        "_logs",
+        "_max_logs",
+        "_progress",
+        "active",
+        "after_report",
+        "claim",
+        "context",
+        "handler",
+        "in_child",
+        "interrupted_at",
+        "interruption",
+        "lane",
+        "reason",
+        "reporting",
+        "safe_until",
+        "self_fence",
+        "started",
+        "stuck",
+        "task",
+        "timeout",
+    )
+
+    def __init__(
+        self,
+        claim: Claim,
+        handler: AnyHandler | None,
+        *,
+        lane: str,
+        started: float,
+        safe_until: float,
+        self_fence: bool,
+        max_logs: int,
+        timeout: float | None,
+    ) -> None:
+        self.claim = claim
+        self.handler = handler
+        self.lane = lane
+        self.started = started
+        """`clock.elapsed()` at the start."""
+        self.safe_until = safe_until
+        """`clock.elapsed()` until which the lease certainly holds, less the margin."""
+        self.self_fence = self_fence
+        self.timeout = timeout
+        """Seconds from the start that the run may take."""
+        self.in_child = False
+        """It runs in a child process, which can be killed."""
+        self.task: asyncio.Task[None] | None = None
+        self.context: Context | None = None
+        self.active = True
+        """The handler may still be running; False once the outcome is with the settler."""
+        self.interruption: Interruption | None = None
+        self.interrupted_at: float | None = None
+        """When it was first told to end, by an interruption or by its timeout."""
+        self.reason: str | None = None
+        self.stuck = False
+        self.reporting = False
+        """Its news are on the way to the broker; its settlement waits for them."""
+        self.after_report: Callable[[], None] | None = None
+        self._max_logs = max_logs
+        self._logs: deque[LogLine] = deque()
+        self._progress: tuple[float, str | None] | None = None
+        self._dropped = 0
+
+    def progress(self, claim: Claim, percent: float, message: str | None) -> None:
+        self._progress = (percent, None if message is None else storable(message, 1000))
+
+    def log(self, claim: Claim, message: str, level: str) -> None:
+        line = LogLine(datetime.now(UTC), storable(message, 16_384), level, claim.attempts)
+        self._logs.append(line)
+        if len(self._logs) > self._max_logs:
+            # More between two flushes than would be kept: the newest count.
+            self._logs.popleft()
+            self._dropped += 1
+
+    @property
+    def has_news(self) -> bool:
+        return bool(self._logs) or self._progress is not None
+
+    def take_news(self) -> Report:
+        """What is new since the last time. Lines that arrive meanwhile stay for the next."""
+        lines: list[LogLine] = []
+        # Line by line: swapping the deque would lose a line that a thread is just adding.
+        while self._logs:
+            lines.append(self._logs.popleft())
+        (percent, message), self._progress = self._progress or (None, None), None
+        dropped, self._dropped = self._dropped, 0
+        return Report(
+            id=self.claim.id,
+            token=self.claim.token,
+            progress=percent,
+            progress_message=message,
+            logs=tuple(lines),
+            dropped_logs=dropped,
+        )
+
+    def put_back(self, news: Report) -> None:
+        """News that could not be stored; what has come since is newer."""
+        self._logs.extendleft(reversed(news.logs))
+        self._dropped += news.dropped_logs
+        if self._progress is None and news.progress is not None:
+            self._progress = (news.progress, news.progress_message)
+
