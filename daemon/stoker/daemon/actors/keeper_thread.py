@@ -1,0 +1,116 @@
+"""The keeper off the loop: a handler that blocks the event loop does not lose its lease.
+
+Its thread has an event loop and a broker instance of its own. The same thread watches the main loop:
+it names the job that blocks it, and ends the process when that goes on too long, while the leases
+still hold.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskStatus
+
+from stoker.brokers.protocol import Broker
+from stoker.daemon.actors.keeper import Deliver, Keeper
+from stoker.jobs.errors import StokerError
+
+
+class Watch(Protocol):
+    """Something else that lives on the keeper's loop until cancelled."""
+
+    async def run(self) -> None: ...
+
+
+class KeeperThread:
+    """An actor of the main loop that stands for the keeper in its thread."""
+
+    name = "keeper"
+
+    def __init__(
+        self,
+        connect: Callable[[], Broker],
+        make: Callable[[Broker, Deliver], Keeper],
+        watch: Watch,
+    ) -> None:
+        self._connect = connect
+        self._make = make
+        self._watch = watch
+        self._keeper: Keeper | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._scope: anyio.CancelScope | None = None
+
+    @property
+    def renewing(self) -> bool:
+        return self._keeper is not None and self._keeper.renewing
+
+    def renew_now(self) -> None:
+        """Callable from any thread."""
+        keeper, loop = self._keeper, self._loop
+        if keeper is not None and loop is not None:
+            _tell(loop, keeper.renew_now)
+
+    async def run(self, *, task_status: TaskStatus[None]) -> None:
+        main = asyncio.get_running_loop()
+        up = asyncio.Event()
+        over: asyncio.Future[None] = main.create_future()
+
+        def live() -> None:
+            error: BaseException | None = None
+            try:
+                anyio.run(self._live, main, lambda: _tell(main, up.set))
+            except BaseException as caught:
+                error = caught
+            _tell(main, lambda: _resolve(over, error))
+
+        thread = threading.Thread(target=live, name="stoker-keeper", daemon=True)
+        thread.start()
+        waiting = asyncio.ensure_future(up.wait())
+        try:
+            await asyncio.wait([waiting, over], return_when=asyncio.FIRST_COMPLETED)
+            if not over.done():
+                task_status.started()
+            await asyncio.shield(over)
+            raise StokerError("the keeper's thread ended by itself")
+        finally:
+            waiting.cancel()
+            with anyio.CancelScope(shield=True):
+                await self._end(over)
+
+    async def _live(self, main: asyncio.AbstractEventLoop, is_up: Callable[[], None]) -> None:
+        self._loop = asyncio.get_running_loop()
+        with anyio.CancelScope() as self._scope:
+            async with self._connect() as broker, anyio.create_task_group() as group:
+                self._keeper = self._make(broker, lambda call: _tell(main, call))
+                group.start_soon(self._watch.run)
+                is_up()
+                await self._keeper.run(task_status=anyio.TASK_STATUS_IGNORED)
+
+    async def _end(self, over: "asyncio.Future[None]") -> None:
+        loop, scope = self._loop, self._scope
+        if not over.done() and loop is not None and scope is not None:
+            _tell(loop, scope.cancel)
+            await asyncio.wait([over])
+        if over.done() and not over.cancelled():
+            over.exception()  # raised above, or of a thread that was told to end
+        self._keeper = self._loop = self._scope = None
+
+
+def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """Run this on another thread's loop soon; nothing if that loop has closed meanwhile."""
+    try:
+        loop.call_soon_threadsafe(call)
+    except RuntimeError:
+        if not loop.is_closed():
+            raise
+
+
+def _resolve(future: "asyncio.Future[None]", error: BaseException | None) -> None:
+    if future.done():
+        return
+    if error is None:
+        future.set_result(None)
+    else:
+        future.set_exception(error)
