@@ -1,0 +1,76 @@
+"""The daemon as a process of its own, as an operator would start it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from stoker.daemon.demo.stage import Stage
+from stoker.jobs.errors import StokerError
+
+STOP_LIMIT = 15.0
+"""Seconds that the daemon has for ending in order."""
+TAIL = 15
+"""Last lines of its log to show when something is wrong."""
+
+
+class DaemonGone(StokerError):
+    """The daemon ended although nobody asked it to."""
+
+
+class DaemonProcess:
+    """A running `python -m stoker.daemon run`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    async def watch(self) -> None:
+        """Wait for its end, and raise DaemonGone with its last words: it should go on."""
+        code = await self._process.wait()
+        raise DaemonGone(f"the daemon ended with status {code}; its log ends:\n{self.last_words()}")
+
+    def last_words(self) -> str:
+        """The last lines of its log."""
+        text = self._log.read_text(encoding="utf-8", errors="replace")
+        return "\n".join(text.splitlines()[-TAIL:])
+
+    async def stop(self) -> int | None:
+        """Ask it to end, insist if need be; answers its exit status, None if it had to be killed."""
+        if self._process.returncode is None:
+            self._process.send_signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(STOP_LIMIT):
+                return await self._process.wait()
+        except TimeoutError:
+            return None
+        finally:
+            if self._process.returncode is None:
+                # It leads a group of its own, so what it has started ends with it.
+                os.killpg(self._process.pid, signal.SIGKILL)
+                await self._process.wait()
+
+
+@asynccontextmanager
+async def start_daemon(stage: Stage) -> AsyncIterator[DaemonProcess]:
+    """The daemon for this stage; stopped at the end, however that comes about."""
+    command = ["-m", "stoker.daemon", "run", "--config", str(stage.config)]
+    with stage.log.open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=stage.environment,
+            cwd=stage.folder,
+            start_new_session=True,
+        )
+    daemon = DaemonProcess(process, stage.log)
+    try:
+        yield daemon
+    finally:
+        await daemon.stop()
