@@ -6,10 +6,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from stoker.brokers.instant import HostClock, micros
 from stoker.brokers.sqlite import claiming, enqueueing, looking, operating, reporting, settling, upkeep
 from stoker.brokers.sqlite.address import Address, parse
 from stoker.brokers.sqlite.hints import Hints
-from stoker.brokers.sqlite.instant import HostClock, micros
 from stoker.brokers.sqlite.joining import joined
 from stoker.brokers.sqlite.migrating import migrate
 from stoker.brokers.sqlite.opening import open_reading, open_writing, prepare_file

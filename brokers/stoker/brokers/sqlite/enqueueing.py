@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-from stoker.brokers.sqlite.instant import Instant, micros, stamp
+from stoker.brokers.instant import Instant, micros, stamp
 from stoker.brokers.sqlite.records import INLINE, text_of
 from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.errors import UniqueConflict

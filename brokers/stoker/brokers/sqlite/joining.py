@@ -17,8 +17,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from stoker.brokers.instant import HostClock
 from stoker.brokers.sqlite.failures import foreign_errors_mapped
-from stoker.brokers.sqlite.instant import HostClock
 from stoker.brokers.sqlite.statements import Statements
 from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.errors import BrokerRefused, TransactionsUnsupported

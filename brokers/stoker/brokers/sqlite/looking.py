@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from stoker.brokers.sqlite.instant import moment, stamp
+from stoker.brokers.instant import moment, stamp
 from stoker.brokers.sqlite.readers import Reading
 from stoker.brokers.sqlite.records import ids_text, job_of, line_of, run_of, tags_of
 from stoker.brokers.sqlite.transaction import Rows

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from stoker.brokers.instant import HostClock, Instant
 from stoker.brokers.sqlite.failures import mapped
-from stoker.brokers.sqlite.instant import HostClock, Instant
 from stoker.brokers.sqlite.statements import Statements
 from stoker.brokers.sqlite.transaction import Rows
 from stoker.jobs.errors import BrokerUnavailable

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from stoker.brokers.sqlite.instant import moment
+from stoker.brokers.instant import moment
 from stoker.jobs.codec import storable
 from stoker.jobs.job import Claim, Job, LogLine, Run
 from stoker.jobs.state import State

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from stoker.brokers.sqlite.instant import stamp
+from stoker.brokers.instant import stamp
 from stoker.brokers.sqlite.standing import Standing, standing_of
 from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.codec import storable

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stoker.brokers.instant import micros
 from stoker.brokers.sqlite.enqueueing import keep_result
-from stoker.brokers.sqlite.instant import micros
 from stoker.brokers.sqlite.records import INLINE
 from stoker.brokers.sqlite.reporting import keep_logs, keep_run, progress_of
 from stoker.brokers.sqlite.standing import Standing, standing_of

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from stoker.brokers.sqlite.instant import Instant
+from stoker.brokers.instant import Instant
 from stoker.brokers.sqlite.statements import Statements
 
 Rows = list[tuple[Any, ...]]

@@ -1,7 +1,7 @@
 """The periodic rounds: what is due becomes ready, what was left is taken over, the old goes."""
 
+from stoker.brokers.instant import SECOND, micros
 from stoker.brokers.sqlite.claiming import skip
-from stoker.brokers.sqlite.instant import SECOND, micros
 from stoker.brokers.sqlite.records import claim_of
 from stoker.brokers.sqlite.transaction import Rows, Transaction
 from stoker.jobs.job import Claim

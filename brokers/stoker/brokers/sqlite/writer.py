@@ -15,9 +15,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from stoker.brokers.instant import HostClock
 from stoker.brokers.sqlite.checkpoint import IDLE_AFTER, Checkpointer
 from stoker.brokers.sqlite.failures import BUSY, mapped, primary_code
-from stoker.brokers.sqlite.instant import HostClock
 from stoker.brokers.sqlite.statements import Statements
 from stoker.brokers.sqlite.transaction import Notes, Transaction
 from stoker.jobs.errors import BrokerUnavailable

@@ -1,4 +1,4 @@
-"""The one place where the SQLite broker asks what time it is.
+"""The one place where a broker without a server asks what time it is.
 
 Leases count from the host's boot (CLOCK_BOOTTIME), which every process of the host shares, which goes
 on while it is suspended, and which no correction of the wall clock moves. After another boot no lease
