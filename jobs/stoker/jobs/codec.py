@@ -2,39 +2,29 @@
 
 import json
 import math
-from typing import Any
 
 import msgspec
 
-from stoker.jobs.errors import InvalidJob, InvalidPayload
+from stoker.jobs.errors import InvalidPayload
 
 MAX_PAYLOAD = 256 * 1024
 """Bytes of JSON that a payload, and likewise a result, may have unless configured otherwise."""
 MAX_DEPTH = 64
+"""Levels of objects and lists in one another, the outermost included."""
 
 
 def encode_payload(arguments: object, *, limit: int = MAX_PAYLOAD, what: str = "payload") -> bytes:
     """The arguments as a JSON object.
 
     Raises InvalidPayload if they are no object, do not encode, hold what not every store can keep
-    (NUL, lone surrogates, NaN, infinity), or are larger than `limit` bytes.
+    (NUL, lone surrogates, NaN, infinity, too many levels), or are larger than `limit` bytes.
     """
-    try:
-        data = msgspec.json.encode(arguments)
-    except (
-        TypeError,
-        ValueError,
-        UnicodeEncodeError,
-        RecursionError,
-        msgspec.MsgspecError,
-    ) as error:
-        raise InvalidPayload(f"the {what} cannot be written as JSON: {error}") from None
+    data = _encode(arguments, what)
     if not data.startswith(b"{"):
         raise InvalidPayload(f"the {what} must be an object keyed by parameter, not {data[:20]!r}")
     if len(data) > limit:
         raise InvalidPayload(f"the {what} has {len(data):,} bytes; at most {limit:,} are allowed")
-    # A NUL is only there if its escape is; and msgspec writes NaN and infinity as null.
-    if b"\\u0000" in data or b"null" in data:
+    if _suspect(data):
         refuse_unstorable(arguments, what)
     return data
 
@@ -48,33 +38,91 @@ def check_payload(data: bytes, *, limit: int = MAX_PAYLOAD) -> bytes:
     return encode_payload(value, limit=limit)
 
 
-def refuse_unstorable(value: Any, what: str, path: str = "", depth: int = 0) -> None:
+def encode_result(value: object, *, limit: int = MAX_PAYLOAD) -> tuple[bytes | None, str | None]:
+    """The result as JSON, or None with a note that says why it is not kept."""
+    if value is None:
+        return b"null", None
+    try:
+        data = _encode(value, "result")
+        if len(data) > limit:
+            return None, f"the result is not kept: it has {len(data):,} bytes, more than {limit:,}"
+        if _suspect(data):
+            refuse_unstorable(value, "result")
+    except InvalidPayload as error:
+        return None, storable(f"the result is not kept: {error}", 500)
+    return data, None
+
+
+def _encode(value: object, what: str) -> bytes:
+    try:
+        data = msgspec.json.encode(value)
+        # A Raw is written as it stands, whatever it holds.
+        _SYNTAX.decode(data)
+    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError) as error:
+        raise InvalidPayload(f"the {what} cannot be written as JSON: {error}") from None
+    return data
+
+
+_SYNTAX = msgspec.json.Decoder(msgspec.Raw)
+
+
+def _suspect(data: bytes) -> bool:
+    """Whether the values must be looked at one by one: most need not be.
+
+    A NUL is only there if its escape is; msgspec writes NaN and infinity as null; and no value is
+    deeper than it has brackets.
+    """
+    return b"null" in data or b"\\u0000" in data or data.count(b"{") + data.count(b"[") > MAX_DEPTH
+
+
+def refuse_unstorable(value: object, what: str) -> None:
     """Raise InvalidPayload, naming the place, for text or numbers that a store could not keep."""
-    place = f" at {path.lstrip('.')!r}" if path else ""
-    if depth > MAX_DEPTH:
-        raise InvalidPayload(f"the {what} is nested deeper than {MAX_DEPTH} levels{place}")
+    try:
+        plain = msgspec.to_builtins(value, enc_hook=_parsed)
+    except RecursionError:
+        raise InvalidPayload(f"the {what} is nested deeper than {MAX_DEPTH} levels") from None
+    except (TypeError, ValueError, msgspec.MsgspecError) as error:
+        raise InvalidPayload(f"the {what} cannot be written as JSON: {error}") from None
+    _refuse(plain, what)
+
+
+def _parsed(value: object) -> object:
+    if isinstance(value, msgspec.Raw):
+        return msgspec.json.decode(value)
+    raise TypeError(f"objects of type {type(value).__name__} have no form in JSON")
+
+
+def _refuse(value: object, what: str, path: tuple[object, ...] = ()) -> None:
     if isinstance(value, str):
         if problem := text_problem(value):
-            raise InvalidPayload(f"the {what} holds {problem}{place}")
+            raise InvalidPayload(f"the {what} holds {problem}{_place(path)}")
     elif isinstance(value, float):
         if not math.isfinite(value):
-            raise InvalidPayload(f"the {what} holds {value}{place}: JSON has no such number")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            refuse_unstorable(key, what, f"{path}.{key!s}", depth + 1)
-            refuse_unstorable(item, what, f"{path}.{key!s}", depth + 1)
-    elif isinstance(value, list | tuple | set | frozenset):
-        for index, item in enumerate(value):
-            refuse_unstorable(item, what, f"{path}[{index}]", depth + 1)
-    elif isinstance(value, msgspec.Struct):
-        refuse_unstorable(msgspec.structs.asdict(value), what, path, depth + 1)
+            raise InvalidPayload(f"the {what} holds {value}{_place(path)}: JSON has no such number")
+    elif isinstance(value, dict | list | tuple | set | frozenset):
+        if len(path) >= MAX_DEPTH:
+            raise InvalidPayload(f"the {what} is nested deeper than {MAX_DEPTH} levels")
+        if isinstance(value, dict):
+            for key, item in value.items():
+                _refuse(key, what, (*path, key))
+                _refuse(item, what, (*path, key))
+        else:
+            for index, item in enumerate(value):
+                _refuse(item, what, (*path, index))
+
+
+def _place(path: tuple[object, ...]) -> str:
+    steps = [f"[{step}]" if isinstance(step, int) else f".{step}" for step in path]
+    return f" at {''.join(steps).removeprefix('.')!r}" if steps else ""
 
 
 def text_problem(text: str) -> str | None:
     """What keeps this text out of a store, in words; None if nothing does."""
     if "\0" in text:
         return "a NUL character"
-    if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+    try:
+        text.encode()
+    except UnicodeEncodeError:
         return "a lone surrogate"
     return None
 
@@ -89,18 +137,3 @@ def storable(text: str, limit: int = 64 * 1024) -> str:
     if text.isascii():
         return text.replace("\0", "\ufffd") if "\0" in text else text
     return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode("utf-8")
-
-
-def encode_result(value: object, *, limit: int = MAX_PAYLOAD) -> tuple[bytes | None, str | None]:
-    """The result as JSON, or None with a note that says why it is not kept."""
-    if value is None:
-        return b"null", None
-    try:
-        data = msgspec.json.encode(value)
-        if b"\\u0000" in data or b"null" in data:
-            refuse_unstorable(value, "result")
-    except (TypeError, ValueError, RecursionError, msgspec.MsgspecError, InvalidJob) as error:
-        return None, storable(f"the result is not kept: {error}", 500)
-    if len(data) > limit:
-        return None, f"the result is not kept: it has {len(data):,} bytes, more than {limit:,}"
-    return data, None

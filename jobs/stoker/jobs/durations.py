@@ -3,11 +3,13 @@
 import math
 import re
 from datetime import timedelta
+from typing import SupportsFloat
 
 Duration = timedelta | float | int | str
 
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d|w)")
+_PLAIN = re.compile(r"\d+(?:\.\d+)?")
+_PART = re.compile(rf"({_PLAIN.pattern})\s*(ms|s|m|h|d|w)\s*")
 _WHOLE = re.compile(rf"(?:{_PART.pattern})+")
 
 
@@ -16,25 +18,30 @@ def seconds(value: Duration) -> float:
 
     Raises ValueError, with what would be right, for anything else.
     """
-    if isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a duration: write seconds, or text such as '5m'")
-    if isinstance(value, timedelta):
-        result = value.total_seconds()
-    elif isinstance(value, str):
-        text = value.strip().replace(" ", "")
-        if re.fullmatch(r"\d+(\.\d+)?", text):
-            result = float(text)
-        elif _WHOLE.fullmatch(text):
-            result = sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
-        else:
-            raise ValueError(
-                f"{value!r} is not a duration: write seconds, or text such as '5m' or '1h30m'"
-            )
-    else:
-        result = float(value)
+    result = _read(value)
+    if result is None:
+        raise ValueError(f"{value!r} is not a duration: write seconds, or text such as '5m' or '1h30m'")
     if not math.isfinite(result) or result < 0:
         raise ValueError(f"{value!r} is not a duration: it must be finite and not negative")
     return result
+
+
+def _read(value: object) -> float | None:
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if isinstance(value, str):
+        text = value.strip()
+        if _PLAIN.fullmatch(text):
+            return float(text)
+        if _WHOLE.fullmatch(text):
+            return sum(float(number) * _SECONDS[unit] for number, unit in _PART.findall(text))
+        return None
+    if isinstance(value, bool) or not isinstance(value, SupportsFloat):
+        return None
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 def text(value: float) -> str:

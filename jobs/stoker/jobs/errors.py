@@ -23,9 +23,14 @@ StokerError
     └── ResultExpired
 """
 
+from typing import Any
+
 
 class StokerError(Exception):
-    """What every error of Stoker derives from. Its text is one sentence for a person."""
+    """What every error of Stoker derives from. Its text is one sentence for a person.
+
+    All can be pickled, so that they pass from one process to another.
+    """
 
 
 class InvalidJob(StokerError, ValueError):
@@ -41,7 +46,12 @@ class UniqueConflict(InvalidJob):
 
     def __init__(self, unique_key: str, queue: str, holder: str) -> None:
         super().__init__(f"unique key {unique_key!r} in queue {queue!r} is held by job {holder}")
+        self.unique_key = unique_key
+        self.queue = queue
         self.holder = holder
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.unique_key, self.queue, self.holder)
 
 
 class HandlerError(StokerError):
@@ -93,6 +103,11 @@ class MissingExtra(StokerError, ImportError):
 
     def __init__(self, need: str, extra: str) -> None:
         super().__init__(f"{need} needs an extra that is not installed: pip install 'stoker[{extra}]'")
+        self.need = need
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.need, self.extra)
 
 
 class NoResult(StokerError):
@@ -101,6 +116,9 @@ class NoResult(StokerError):
     def __init__(self, id: str, text: str) -> None:
         super().__init__(text)
         self.id = id
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.id, str(self))
 
 
 class JobFailed(NoResult):

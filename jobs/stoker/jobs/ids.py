@@ -28,7 +28,7 @@ class IdSource:
 
         `at` is in seconds since 1970; the host's time is taken without it.
         """
-        millis = int((time.time() if at is None else at) * 1000)
+        millis = _millis(time.time() if at is None else at)
         with self._lock:
             if millis > self._millis:
                 self._millis = millis
@@ -38,7 +38,7 @@ class IdSource:
             millis, counter = self._millis, self._counter
         tail = int.from_bytes(os.urandom(3), "big") << 8 | queue_byte(queue)
         value = (
-            (millis & 0xFFFF_FFFF_FFFF) << 80
+            millis << 80
             | 7 << 76
             | (counter >> 30 & 0xFFF) << 64
             | 2 << 62
@@ -63,7 +63,7 @@ def derived_id(queue: str, key: str, at: float) -> str:
     """
     digest = int.from_bytes(blake2b(f"{queue}\0{key}".encode(), digest_size=10).digest(), "big")
     value = (
-        (int(at * 1000) & 0xFFFF_FFFF_FFFF) << 80
+        _millis(at) << 80
         | 7 << 76
         | (digest >> 62 & 0xFFF) << 64
         | 2 << 62
@@ -71,6 +71,11 @@ def derived_id(queue: str, key: str, at: float) -> str:
         | queue_byte(queue)
     )
     return str(uuid.UUID(int=value))
+
+
+def _millis(at: float) -> int:
+    """Cut to the field, which has 48 bits and no sign: it reaches from 1970 to the year 10889."""
+    return min(max(0, int(at * 1000)), 0xFFFF_FFFF_FFFF)
 
 
 def made_at(id: str) -> float:

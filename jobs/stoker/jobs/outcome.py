@@ -5,7 +5,7 @@ brokers and actors hold no policy of their own.
 """
 
 from collections.abc import Callable
-from typing import assert_never
+from typing import Any, assert_never
 
 import msgspec
 
@@ -16,7 +16,10 @@ from stoker.jobs.state import State
 
 
 class Outcome(Exception):
-    """An end of a run that is not an error. Raise one of its children from a handler."""
+    """An end of a run that is not an error. Raise one of its children from a handler.
+
+    All can be pickled, so that they pass out of a pool of processes of the handler's own.
+    """
 
 
 class Snooze(Outcome):
@@ -26,6 +29,9 @@ class Snooze(Outcome):
         self.delay = seconds(delay)
         super().__init__(f"snoozed for {self.delay:g} s")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.delay,)
+
 
 class RetryAfter(Outcome):
     """Failed for now; run again after this delay instead of the policy's. Spends an attempt."""
@@ -33,6 +39,9 @@ class RetryAfter(Outcome):
     def __init__(self, delay: Duration, reason: str | None = None) -> None:
         self.delay = seconds(delay)
         super().__init__(reason or f"asked to be retried after {self.delay:g} s")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.delay, str(self))
 
 
 class Fail(Outcome):
@@ -49,6 +58,9 @@ class Cancel(Outcome):
         self.reason = reason
         super().__init__(reason or "cancelled by the handler")
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason,)
+
 
 class Skip(Outcome):
     """There was nothing to do."""
@@ -56,6 +68,9 @@ class Skip(Outcome):
     def __init__(self, reason: str | None = None) -> None:
         self.reason = reason
         super().__init__(reason or "skipped by the handler")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.reason,)
 
 
 class Done(msgspec.Struct, frozen=True, gc=False):
@@ -211,16 +226,16 @@ def _back(
     run: Run | None = None,
 ) -> Settlement:
     """To its queue again, as pending: what happens to it next is no retry of a failure."""
-    if claim.cancel_requested:
-        return _settle(claim, State.CANCELLED, attempts=attempts, reason=claim.cancel_reason, run=run)
+    cancelled = claim.cancel_requested
     return _settle(
         claim,
-        State.PENDING,
+        State.CANCELLED if cancelled else State.PENDING,
         attempts=attempts,
         crashes=crashes,
         solo_deaths=solo_deaths,
         returns=returns,
-        delay=delay,
+        delay=0.0 if cancelled else delay,
+        reason=claim.cancel_reason if cancelled else None,
         run=run,
     )
 

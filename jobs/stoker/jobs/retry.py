@@ -1,5 +1,6 @@
 """When a failed job runs again."""
 
+import math
 from collections.abc import Callable
 
 import msgspec
@@ -28,10 +29,10 @@ class Retry(msgspec.Struct, frozen=True):
     delay: Delay | None = None
 
     def __post_init__(self) -> None:
-        if self.max_attempts < 1:
+        if not isinstance(self.max_attempts, int) or self.max_attempts < 1:
             raise ValueError(f"max_attempts counts runs, so it is at least 1, not {self.max_attempts}")
-        if self.factor < 1:
-            raise ValueError(f"factor must be at least 1, not {self.factor}")
+        if not 1 <= self.factor < math.inf:
+            raise ValueError(f"factor must be at least 1 and finite, not {self.factor}")
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter must lie between 0 and 1, not {self.jitter}")
         seconds(self.base), seconds(self.cap)
@@ -39,8 +40,11 @@ class Retry(msgspec.Struct, frozen=True):
     def wait(self, attempt: int, random: float) -> float:
         """Seconds between run number `attempt` and the next; `random` lies in [0, 1)."""
         base, cap = seconds(self.base), seconds(self.cap)
-        # The exponent is clamped first: 2.0 ** 2000 would overflow long before the cap applies.
-        plain = min(cap, base * self.factor ** min(attempt - 1, 64))
+        try:
+            plain = min(cap, base * float(self.factor) ** (attempt - 1))
+        except OverflowError:
+            # 2.0 ** 2000 has no float, and is beyond every cap.
+            plain = min(cap, base and cap)
         return plain * (1 + self.jitter * random)
 
     def gives_up(self, error: BaseException) -> bool:
