@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from stoker.brokers.keepable import text_or_none
 from stoker.brokers.sqlite.claiming import waiting_count
 from stoker.brokers.sqlite.enqueueing import hold, holder_of
 from stoker.brokers.sqlite.transaction import Transaction
@@ -14,7 +15,7 @@ from stoker.jobs.state import WAITING
 
 def cancel(tx: Transaction, ids: Sequence[str], reason: str | None) -> list[CancelAnswer]:
     """See `Operate.cancel`."""
-    reason = None if reason is None else storable(reason)
+    reason = text_or_none(reason)
     return [_cancel_one(tx, id, reason) for id in ids]
 
 
@@ -75,7 +76,7 @@ def pause(tx: Transaction, pattern: str, reason: str | None) -> None:
     tx.execute(
         "INSERT INTO stoker_pause (pattern, reason, since) VALUES (?, ?, ?) "
         "ON CONFLICT (pattern) DO UPDATE SET reason = excluded.reason",
-        (storable(pattern), None if reason is None else storable(reason), tx.now.wall),
+        (storable(pattern), text_or_none(reason), tx.now.wall),
     )
     tx.notes.paused = True
 

@@ -1,9 +1,9 @@
 """What runs leave behind: progress, log lines, history; and how they hold on to their lease."""
 
-import math
 from collections.abc import Sequence
 
 from stoker.brokers.instant import stamp
+from stoker.brokers.keepable import progress_of, text_or_none
 from stoker.brokers.sqlite.standing import Standing, standing_of
 from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.codec import storable
@@ -47,13 +47,6 @@ def report(tx: Transaction, reports: Sequence[Report], keep_lines: int) -> froze
     return frozenset(lost)
 
 
-def progress_of(progress: float | None, message: str | None) -> tuple[float | None, str | None]:
-    """As it can be kept: no number that is none, no text that is none."""
-    if progress is not None and not math.isfinite(progress):
-        progress = None
-    return progress, None if message is None else storable(message)
-
-
 def keep_logs(
     tx: Transaction, job: Standing, lines: Sequence[LogLine], dropped: int, keep: int
 ) -> Standing:
@@ -90,9 +83,9 @@ def keep_run(tx: Transaction, seq: int, run: Run) -> None:
             run.attempt,
             stamp(run.started_at),
             None if run.ended_at is None else stamp(run.ended_at),
-            None if run.worker is None else storable(run.worker),
+            text_or_none(run.worker),
             storable(run.outcome),
-            None if run.error is None else storable(run.error),
-            None if run.traceback is None else storable(run.traceback),
+            text_or_none(run.error),
+            text_or_none(run.traceback),
         ),
     )

@@ -3,20 +3,17 @@
 import sqlite3
 from collections.abc import Sequence
 
-import msgspec
-
 from stoker.brokers.instant import micros
+from stoker.brokers.keepable import fits, progress_of, text_or_none
 from stoker.brokers.sqlite.enqueueing import keep_result
 from stoker.brokers.sqlite.records import INLINE
-from stoker.brokers.sqlite.reporting import keep_logs, keep_run, progress_of
+from stoker.brokers.sqlite.reporting import keep_logs, keep_run
 from stoker.brokers.sqlite.standing import Standing, standing_of
 from stoker.brokers.sqlite.transaction import Transaction
-from stoker.jobs.codec import storable
 from stoker.jobs.job import Settlement
 from stoker.jobs.operating import Verdict
 from stoker.jobs.state import FINAL, State
 
-LARGEST_RESULT = 64 * 1024 * 1024
 UNSTORABLE = (
     sqlite3.DataError,
     sqlite3.InterfaceError,
@@ -24,7 +21,6 @@ UNSTORABLE = (
     sqlite3.IntegrityError,
 )
 """What sqlite3 raises for a value; anything else is about the database."""
-_json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
 class Next:
@@ -55,8 +51,8 @@ class Next:
             0 if final else micros(settlement.delay),
             now,
             now if final else None,
-            None if reason is None else storable(reason),
-            None if error is None else storable(error),
+            text_or_none(reason),
+            text_or_none(error),
             result if result is None or len(result) <= INLINE else None,
             progress,
             message,
@@ -93,17 +89,7 @@ def _verdict(settlement: Settlement, standing: Standing | None) -> Verdict:
         return "lost"
     if standing.token != settlement.token:
         return "already" if standing.settled_token == settlement.token else "lost"
-    return "accepted" if _fits(settlement.result) else "invalid"
-
-
-def _fits(result: bytes | None) -> bool:
-    if result is None:
-        return True
-    try:
-        _json(result)
-    except (msgspec.MsgspecError, UnicodeError, TypeError):
-        return False
-    return len(result) <= LARGEST_RESULT
+    return "accepted" if fits(settlement.result) else "invalid"
 
 
 def _write_one(tx: Transaction, each: Next, keep_lines: int) -> Verdict:

@@ -1,0 +1,90 @@
+"""What runs leave behind: progress, log lines, history; and how they hold on to their lease."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from stoker.brokers.instant import Instant, moment, stamp
+from stoker.brokers.keepable import progress_of, text_or_none
+from stoker.brokers.memory.record import Record
+from stoker.brokers.memory.store import Store
+from stoker.jobs.codec import storable
+from stoker.jobs.job import Held, LogLine, Renewal, Report, Run
+
+LONGEST_LEVEL = 20
+
+
+def renew(store: Store, now: Instant, held: Sequence[Held], lease: int) -> Renewal:
+    """Prolong these claims; see `Work.renew`. `lease` is in microseconds."""
+    until = now.boot + lease
+    lost: set[str] = set()
+    cancelled: dict[str, str | None] = {}
+    for each in held:
+        record = store.jobs.get(each.id)
+        if record is None or record.token != each.token:
+            lost.add(each.id)
+            continue
+        _prolong(store, record, until)
+        if record.cancel_requested:
+            cancelled[each.id] = record.cancel_reason
+    return Renewal(frozenset(lost), cancelled)
+
+
+def _prolong(store: Store, record: Record, until: int) -> None:
+    if until < record.lease_until:  # a shorter lease than before: see `Store.leases`
+        store.leases.discard(record.entry)
+        record.entry = store.leases.push(until, record)
+    record.lease_until = until
+
+
+def report(store: Store, reports: Sequence[Report]) -> frozenset[str]:
+    """Keep news of runs that go on; see `Work.report`."""
+    lost: set[str] = set()
+    for each in reports:
+        record = store.jobs.get(each.id)
+        if record is None or record.token != each.token:
+            lost.add(each.id)
+            continue
+        progress, message = progress_of(each.progress, each.progress_message)
+        if progress is not None:
+            record.progress = progress
+        if message is not None:
+            record.progress_message = message
+        if each.logs or each.dropped_logs:
+            lines = [kept_line(line) for line in each.logs]
+            keep_logs(record, lines, each.dropped_logs, store.keep_lines)
+    return frozenset(lost)
+
+
+def keep_logs(record: Record, lines: Sequence[LogLine], dropped: int, keep: int) -> None:
+    """Add log lines; of all that a job has logged, its newest `keep` stay."""
+    all_lines = [*(record.logs or ()), *lines]
+    pushed_out = max(0, len(all_lines) - keep)
+    record.logs = all_lines[pushed_out:]
+    record.dropped_logs += dropped + pushed_out
+
+
+def kept_line(line: LogLine) -> LogLine:
+    """A log line as it can be kept."""
+    return LogLine(
+        at=_kept_time(line.at),
+        message=storable(line.message),
+        level=storable(line.level, LONGEST_LEVEL),
+        attempt=line.attempt,
+    )
+
+
+def kept_run(run: Run, worker: str | None) -> Run:
+    """A history entry as it can be kept; its worker is the job's, unless it is said."""
+    return Run(
+        attempt=run.attempt,
+        started_at=_kept_time(run.started_at),
+        ended_at=None if run.ended_at is None else _kept_time(run.ended_at),
+        worker=worker if run.worker is None else storable(run.worker),
+        outcome=storable(run.outcome),
+        error=text_or_none(run.error),
+        traceback=text_or_none(run.traceback),
+    )
+
+
+def _kept_time(at: datetime) -> datetime:
+    return moment(stamp(at))
