@@ -45,6 +45,14 @@ def test_later_options_go_over_earlier_ones_and_keep_the_rest(call: Call[int]) -
     assert (chosen.priority, chosen.queue) == (1, "slow")
 
 
+def test_a_later_time_takes_the_place_of_an_earlier_one_however_it_is_said(call: Call[int]) -> None:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    chosen = call.options(at=at).options(delay="1h").chosen
+    assert (chosen.at, chosen.delay) == (None, "1h")
+    chosen = call.options(delay="1h").options(at=at).options(priority=1).chosen
+    assert (chosen.at, chosen.delay) == (at, None)
+
+
 @pytest.mark.parametrize(
     "said",
     [{"priority": 0}, {"delay": 0}, {"unique": False}, {"tags": []}, {"unique": ""}],

@@ -43,10 +43,15 @@ class EnqueueOptions(msgspec.Struct, frozen=True, kw_only=True):
     headers: Mapping[str, str] | None = None
 
     def over(self, below: "EnqueueOptions") -> "EnqueueOptions":
-        """These options where they say something, else those below."""
+        """These options where they say something, else those below.
+
+        `delay` and `at` say one thing in two ways: either of them here replaces both below.
+        """
         chosen = {
             name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None
         }
+        if self.delay is not None or self.at is not None:
+            chosen |= {"delay": self.delay, "at": self.at}
         return msgspec.structs.replace(below, **chosen)
 
 

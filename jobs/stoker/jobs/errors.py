@@ -4,6 +4,7 @@ StokerError
 ├── InvalidJob                 what was given cannot become a job
 │   ├── InvalidPayload         the arguments do not fit the handler
 │   └── UniqueConflict         the unique key is taken (`on_conflict="error"`)
+├── InvalidFilter              what was asked for is no filter, pattern or page
 ├── HandlerError               a handler is written or collected wrongly
 │   └── DuplicateHandler       two different handlers of one name
 ├── ConfigError                the configuration does not hold
@@ -52,6 +53,10 @@ class UniqueConflict(InvalidJob):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.unique_key, self.queue, self.holder)
+
+
+class InvalidFilter(StokerError, ValueError):
+    """What was asked for is no filter of jobs, pattern of queues, or page of a list."""
 
 
 class HandlerError(StokerError):
