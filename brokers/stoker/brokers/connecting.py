@@ -30,13 +30,7 @@ def connect(
     allows a database that is not there to be made. `offset` is for tests.
     Raises BrokerRefused for a URL that does not parse or a scheme that nothing serves.
     """
-    try:
-        scheme = urlsplit(url).scheme
-    except ValueError as error:
-        raise BrokerRefused(f"broker URL {url!r} does not parse: {error}") from None
-    if scheme not in _SCHEMES:
-        known = ", ".join(f"{name}://" for name in sorted(_SCHEMES))
-        raise BrokerRefused(f"broker URL {url!r} begins with none of {known}")
+    scheme = _scheme(url)
     module, name, extra = _SCHEMES[scheme]
     try:
         served_by = getattr(importlib.import_module(module), name)
@@ -55,9 +49,25 @@ def connect(
 
 
 def anchored(url: str, relative_to: Path) -> str:
-    """The same URL, with a relative SQLite path made absolute; any other URL as it is."""
-    if not url.startswith("sqlite:"):
+    """The same URL, with a relative SQLite path made absolute; any other URL as it is.
+
+    Raises BrokerRefused as `connect` does, without importing a driver.
+    """
+    if _scheme(url) != "sqlite":
         return url
     from stoker.brokers.sqlite.address import anchored_url
 
     return anchored_url(url, relative_to)
+
+
+def _scheme(url: str) -> str:
+    try:
+        scheme = urlsplit(url).scheme
+    except ValueError as error:
+        raise BrokerRefused(f"broker URL {url!r} does not parse: {error}") from None
+    if scheme not in _SCHEMES:
+        known = ", ".join(f"{name}://" for name in sorted(_SCHEMES))
+        # No more of it is shown than needs be: there may be a password in the rest.
+        begin = f"{scheme}://…" if "://" in url else url
+        raise BrokerRefused(f"broker URL {begin!r} begins with none of {known}")
+    return scheme
