@@ -31,6 +31,8 @@ def parse(url: str, relative_to: Path) -> Address:
     name = unquote(parts.path.removeprefix("/"))
     if not name or "\0" in name or name.endswith("/") or name == ":memory:":
         raise BrokerRefused(f"broker URL {url!r} names no file: {_HINT}")
+    if name.startswith("/"):
+        name = "/" + name.lstrip("/")  # two slashes would stand for a host, in SQLite's own URIs
     synchronous = _synchronous(url, dict(parse_qsl(parts.query, keep_blank_values=True)))
     return Address(path=(relative_to / name).absolute(), synchronous=synchronous)
 
