@@ -68,7 +68,7 @@ def _start(store: Store, now: Instant, record: Record, *, worker: str, token: st
     record.ready = False
     record.token = token
     record.lease_until = now.boot + lease
-    record.worker = worker
+    record.worker, record.taken_over = worker, False
     record.started_at = now.wall
     record.attempts += 1
     store.place(record)

@@ -43,6 +43,8 @@ class Record(msgspec.Struct, kw_only=True, eq=False, gc=False):
     token: str | None = None
     settled_token: str | None = None
     worker: str | None = None
+    taken_over: bool = False
+    """By a reclaim: the run was this worker's, and is not any more."""
     cancel_requested: bool = False
     cancel_reason: str | None = None
     progress: float | None = None

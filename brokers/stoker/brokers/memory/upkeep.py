@@ -46,7 +46,7 @@ def reclaim(
     """See `Upkeep.reclaim`. `lease` is in microseconds."""
     records = _expired(store, now, limit) if worker is None else _held_by(store, worker, limit)
     for record in records:
-        record.token = token
+        record.token, record.taken_over = token, True
         record.lease_until = now.boot + lease
         record.entry = store.leases.push(record.lease_until, record)
     return [claim_of(record) for record in records]
@@ -65,7 +65,7 @@ def _expired(store: Store, now: Instant, limit: int) -> list[Record]:
 
 def _held_by(store: Store, worker: str, limit: int) -> list[Record]:
     """A worker's runs, taken out of the heap. Looks through all runs: workers seldom die."""
-    found = [record for record in store.leases if record.worker == worker]
+    found = [record for record in store.leases if record.worker == worker and not record.taken_over]
     found.sort(key=lambda record: record.lease_until)
     for record in found[:limit]:
         store.leases.discard(record.entry)

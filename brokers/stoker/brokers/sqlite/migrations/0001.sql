@@ -17,6 +17,7 @@ CREATE TABLE stoker_job (
     token TEXT,
     settled_token TEXT,
     worker TEXT,
+    taken_over INTEGER NOT NULL DEFAULT 0,
     attempts INTEGER NOT NULL DEFAULT 0,
     crashes INTEGER NOT NULL DEFAULT 0,
     solo_deaths INTEGER NOT NULL DEFAULT 0,

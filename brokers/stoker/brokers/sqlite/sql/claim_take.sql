@@ -2,5 +2,5 @@
 -- takes: token, lease_until, worker, started_at, seq
 UPDATE stoker_job SET
     state = 'running', ready = 0, token = :token, lease_until = :lease_until, worker = :worker,
-    started_at = :started_at, attempts = attempts + 1
+    taken_over = 0, started_at = :started_at, attempts = attempts + 1
 WHERE seq = :seq AND ready = 1;

@@ -8,6 +8,6 @@ SELECT
 FROM stoker_job INDEXED BY stoker_leased
 WHERE
     state = 'running' AND (lease_until <= :boot_now OR :worker IS NOT NULL)
-    AND (:worker IS NULL OR worker = :worker)
+    AND (:worker IS NULL OR (worker = :worker AND taken_over = 0))
 ORDER BY lease_until
 LIMIT :limit;
