@@ -123,6 +123,12 @@ class ProcessEnded(msgspec.Struct, frozen=True, gc=False):
     """How it ended, in words."""
 
 
+class ResourceNotClosed(msgspec.Struct, frozen=True, gc=False):
+    """A resource of the handlers failed to close when its process stopped."""
+
+    error: str
+
+
 class UnknownTypeReturned(msgspec.Struct, frozen=True, gc=False):
     id: str
     type: str
@@ -146,6 +152,7 @@ Event = (
     | LoopStalled
     | ThreadStuck
     | ProcessEnded
+    | ResourceNotClosed
     | UnknownTypeReturned
 )
 

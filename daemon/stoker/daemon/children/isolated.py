@@ -7,7 +7,6 @@ The parent is heard in a third, so that a cancel is known however busy the other
 import asyncio
 import contextvars
 import faulthandler
-import importlib
 import io
 import os
 import signal
@@ -40,7 +39,8 @@ from stoker.daemon.children.parentage import (
 from stoker.daemon.children.services import ChildServices
 from stoker.daemon.children.telling import Teller
 from stoker.daemon.children.wire import Wire
-from stoker.handlers.collecting import AnyHandler, collect
+from stoker.daemon.loading import load_handlers, load_middleware
+from stoker.handlers.collecting import AnyHandler
 from stoker.handlers.context import Context
 from stoker.handlers.executing import execute
 from stoker.handlers.middleware import Middleware
@@ -214,15 +214,6 @@ def _flush_output() -> None:
             stream.flush()
 
 
-def load_middleware(names: Sequence[str]) -> list[Middleware]:
-    """The functions that `module:name` names, in this order."""
-    found: list[Middleware] = []
-    for name in names:
-        module, _, attribute = name.partition(":")
-        found.append(getattr(importlib.import_module(module), attribute))
-    return found
-
-
 def main() -> None:
     wire = Wire(int(sys.argv[1]))
     die_with_parent(int(sys.argv[2]))
@@ -235,7 +226,7 @@ def main() -> None:
     sys.path.extend(entry for entry in setup.path if entry not in sys.path)
     settings = setup.settings
     try:
-        handlers = collect(settings.handlers, Path(setup.relative_to, settings.app_dir))
+        handlers = load_handlers(settings, Path(setup.relative_to))
         middleware = load_middleware(settings.middleware)
     except Exception as error:
         wire.send(NotReady(storable(f"{type(error).__name__}: {error}", 4000)))

@@ -2,8 +2,6 @@
 
 import asyncio
 import random
-import secrets
-import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +11,7 @@ from anyio.abc import TaskGroup, TaskStatus
 
 from stoker.daemon.children.child import Child, spawn
 from stoker.daemon.children.frames import Alive, FromChild, Hurry, NotReady, Setup
+from stoker.daemon.identity import worker_name
 from stoker.daemon.settings import Settings
 from stoker.daemon.supervision.rhythm import Patience
 from stoker.jobs.clock import Clock, SystemClock
@@ -21,7 +20,7 @@ from stoker.jobs.events import Emit, ProcessEnded
 Reclaim = Callable[[str], Awaitable[object]]
 """Gives back what the worker of this name holds. May raise BrokerUnavailable; is called again then."""
 
-RUN_WORKER = "stoker.daemon.tree:run_worker"
+RUN_WORKER = "stoker.daemon.running:run_worker"
 START_LIMIT = 60.0
 """Seconds that a process may be silent before its event loop has begun to turn."""
 STEADY = 60.0
@@ -37,11 +36,6 @@ def wait_after_deaths(deaths: int) -> float:
     if deaths <= 1:
         return 0.0
     return min(LONGEST_WAIT, FIRST_WAIT * 2.0 ** min(deaths - 2, 10)) * (0.75 + random.random() / 4)
-
-
-def worker_name(settings: Settings, pid: int) -> str:
-    """Unique for each process ever started: a late write of a former one is never taken for its own."""
-    return f"{settings.name or socket.gethostname()}-{pid}-{secrets.token_hex(3)}"
 
 
 class WorkerProcesses:
