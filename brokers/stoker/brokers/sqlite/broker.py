@@ -1,23 +1,23 @@
 """The SQLite broker: each verb handed to the thread that writes, or to one that reads."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from stoker.brokers.instant import HostClock, micros
 from stoker.brokers.sqlite import claiming, enqueueing, looking, operating, reporting, settling, upkeep
 from stoker.brokers.sqlite.address import Address, parse
-from stoker.brokers.sqlite.hints import Hints
 from stoker.brokers.sqlite.joining import joined
 from stoker.brokers.sqlite.migrating import migrate
-from stoker.brokers.sqlite.opening import open_reading, open_writing, prepare_file
-from stoker.brokers.sqlite.readers import Readers
+from stoker.brokers.sqlite.opened import Opened
+from stoker.brokers.sqlite.opening import open_writing, prepare_file
+from stoker.brokers.sqlite.readers import Reading
 from stoker.brokers.sqlite.statements import statements
-from stoker.brokers.sqlite.writer import Writer
+from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.clock import Offset
-from stoker.jobs.errors import JobNotFound
+from stoker.jobs.errors import BrokerUnavailable, JobNotFound
 from stoker.jobs.job import Claim, Enqueued, Held, Job, JobDetail, NewJob, Renewal, Report, Settlement
 from stoker.jobs.operating import (
     CancelAnswer,
@@ -34,6 +34,8 @@ from stoker.jobs.operating import (
     Worker,
 )
 from stoker.jobs.patterns import QueueSet
+
+T = TypeVar("T")
 
 SETTLED_LOOK = 2.0
 """Seconds between looks at a job that somebody waits for, if no hint comes at all."""
@@ -58,6 +60,7 @@ class SqliteBroker:
         self._clock = clock or HostClock(Offset())
         self._sql = statements()
         self._turns = claiming.Turns()
+        self._opened: Opened | None = None
 
     @classmethod
     def from_url(
@@ -78,14 +81,7 @@ class SqliteBroker:
 
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._prepare)
-        self._hints = Hints(self.path)
-        self._writer = Writer(
-            self.path, lambda: open_writing(self._address), self._clock, self._sql, self._hints
-        )
-        self._readers = Readers(self.path, lambda: open_reading(self._address), self._clock, self._sql)
-        await asyncio.to_thread(self._writer.start)
-        self._readers.start()
-        await self._writer.write(lambda tx: upkeep.recover_from_boot(tx, self._clock.boot_id))
+        self._opened = await Opened(self._address, self._clock, self._sql).open()
         return self
 
     async def __aexit__(
@@ -94,10 +90,9 @@ class SqliteBroker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        # The writer goes last: the last connection to close brings the log home, and may write.
-        await self._readers.close()
-        await self._writer.close()
-        self._hints.close()
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.close()
 
     def _prepare(self) -> None:
         prepare_file(self._address, create=self._create)
@@ -110,12 +105,25 @@ class SqliteBroker:
     async def migrate(self) -> None:
         await asyncio.to_thread(self._prepare)
 
+    def _open(self) -> Opened:
+        if self._opened is None:
+            raise BrokerUnavailable(
+                f"the database {self.path} is not open: enter the broker with `async with`"
+            )
+        return self._opened
+
+    async def _write(self, verb: Callable[[Transaction], T], *, first: bool = False) -> T:
+        return await self._open().writer.write(verb, first=first)
+
+    async def _read(self, verb: Callable[[Reading], T]) -> T:
+        return await self._open().readers.read(verb)
+
     # Inbox
 
     async def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
         if not jobs:
             return []
-        return await self._writer.write(lambda tx: enqueueing.enqueue(tx, jobs))
+        return await self._write(lambda tx: enqueueing.enqueue(tx, jobs))
 
     # Work
 
@@ -131,7 +139,7 @@ class SqliteBroker:
     ) -> list[Claim]:
         if limit <= 0:
             return []
-        return await self._writer.write(
+        return await self._write(
             lambda tx: claiming.claim(
                 tx,
                 self._turns,
@@ -147,32 +155,32 @@ class SqliteBroker:
     async def settle(self, settlements: Sequence[Settlement]) -> list[Verdict]:
         if not settlements:
             return []
-        return await self._writer.write(lambda tx: settling.settle(tx, settlements, self._keep_lines))
+        return await self._write(lambda tx: settling.settle(tx, settlements, self._keep_lines))
 
     async def renew(self, held: Sequence[Held], lease: float) -> Renewal:
         if not held:
             return Renewal()
-        return await self._writer.write(lambda tx: reporting.renew(tx, held, micros(lease)), first=True)
+        return await self._write(lambda tx: reporting.renew(tx, held, micros(lease)), first=True)
 
     async def report(self, reports: Sequence[Report]) -> frozenset[str]:
         if not reports:
             return frozenset()
-        return await self._writer.write(lambda tx: reporting.report(tx, reports, self._keep_lines))
+        return await self._write(lambda tx: reporting.report(tx, reports, self._keep_lines))
 
     # Upkeep
 
     async def promote(self, limit: int) -> Promotion:
-        return await self._writer.write(lambda tx: upkeep.promote(tx, limit))
+        return await self._write(lambda tx: upkeep.promote(tx, limit))
 
     async def reclaim(
         self, limit: int, *, token: str, lease: float, worker: str | None = None
     ) -> list[Claim]:
-        return await self._writer.write(
+        return await self._write(
             lambda tx: upkeep.reclaim(tx, limit, token=token, lease=micros(lease), worker=worker)
         )
 
     async def prune(self, retention: Retention, limit: int) -> int:
-        return await self._writer.write(lambda tx: upkeep.prune(tx, retention, limit))
+        return await self._write(lambda tx: upkeep.prune(tx, retention, limit))
 
     async def uptime(self) -> float:
         return float("inf")  # a file has no server that could have been out
@@ -182,70 +190,75 @@ class SqliteBroker:
     async def get(self, ids: Sequence[str]) -> list[Job | None]:
         if not ids:
             return []
-        return await self._readers.read(lambda reading: looking.get(reading, ids))
+        return await self._read(lambda reading: looking.get(reading, ids))
 
     async def detail(self, id: str) -> JobDetail | None:
-        return await self._readers.read(lambda reading: looking.detail(reading, id))
+        return await self._read(lambda reading: looking.detail(reading, id))
 
     async def find(self, query: Query, *, limit: int = 50, cursor: str | None = None) -> Page:
-        return await self._readers.read(lambda reading: looking.find(reading, query, limit, cursor))
+        return await self._read(lambda reading: looking.find(reading, query, limit, cursor))
 
     async def settled(self, id: str, timeout: float) -> Job | None:
-        waiter = self._hints.wait(id)
+        hints = self._open().hints
+        waiter = hints.wait(id)
         try:
+            job = await self._existing(id)
             async with asyncio.timeout(timeout):
-                while True:
-                    waiter.look.clear()
-                    job = (await self.get([id]))[0]
-                    if job is None:
-                        raise JobNotFound(f"there is no job {id}")
-                    if job.state.final:
-                        return job
+                while not job.state.final:
                     await _until_set(waiter.look)
+                    waiter.look.clear()
+                    job = await self._existing(id)
+            return job
         except TimeoutError:
             return None
         finally:
-            self._hints.leave(id, waiter)
+            hints.leave(id, waiter)
+
+    async def _existing(self, id: str) -> Job:
+        job = (await self.get([id]))[0]
+        if job is None:
+            raise JobNotFound(f"there is no job {id}")
+        return job
 
     async def queues(self) -> list[QueueInfo]:
-        return await self._readers.read(looking.queues)
+        return await self._read(looking.queues)
 
     async def cancel(self, ids: Sequence[str], reason: str | None = None) -> list[CancelAnswer]:
         if not ids:
             return []
-        return await self._writer.write(lambda tx: operating.cancel(tx, ids, reason))
+        return await self._write(lambda tx: operating.cancel(tx, ids, reason))
 
     async def retry(self, ids: Sequence[str]) -> list[RetryAnswer]:
         if not ids:
             return []
-        return await self._writer.write(lambda tx: operating.retry(tx, ids))
+        return await self._write(lambda tx: operating.retry(tx, ids))
 
     async def pause(self, pattern: str, reason: str | None = None) -> None:
-        await self._writer.write(lambda tx: operating.pause(tx, pattern, reason))
+        await self._write(lambda tx: operating.pause(tx, pattern, reason))
 
     async def resume(self, pattern: str) -> bool:
-        return await self._writer.write(lambda tx: operating.resume(tx, pattern))
+        return await self._write(lambda tx: operating.resume(tx, pattern))
 
     async def pauses(self) -> list[Pause]:
-        return await self._readers.read(looking.pauses)
+        return await self._read(looking.pauses)
 
     # Crew
 
     async def announce(self, worker: Worker) -> None:
-        await self._writer.write(lambda tx: operating.announce(tx, worker))
+        await self._write(lambda tx: operating.announce(tx, worker))
 
     async def depart(self, name: str) -> None:
-        await self._writer.write(lambda tx: operating.depart(tx, name))
+        await self._write(lambda tx: operating.depart(tx, name))
 
     async def workers(self) -> list[Worker]:
-        return await self._readers.read(looking.workers)
+        return await self._read(looking.workers)
 
     async def publish(self, types: Sequence[TypeInfo]) -> None:
         if types:
-            await self._writer.write(lambda tx: operating.publish(tx, types))
+            await self._write(lambda tx: operating.publish(tx, types))
 
     async def types(self) -> dict[str, TypeInfo]:
-        return await self._readers.read(looking.types)
+        return await self._read(looking.types)
 
     # Transactional
 
@@ -260,7 +273,7 @@ class SqliteBroker:
             return settling.settle(tx, [settlement], self._keep_lines)[0]
 
     def wakeups(self) -> AsyncIterator[Wakeup]:
-        return self._hints.wakeups()
+        return self._open().hints.wakeups()
 
 
 async def _until_set(event: asyncio.Event) -> None:

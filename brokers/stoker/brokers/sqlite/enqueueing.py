@@ -83,13 +83,16 @@ def _taken(tx: Transaction, job: NewJob, unique: Holding, seq: int, id: str) -> 
     if unique.on_conflict == "error":
         raise UniqueConflict(unique.key, job.queue, id)
     if unique.on_conflict == "replace":
-        _replace(tx, seq, job, unique)
+        _replace(tx, seq, id, job)
     return Enqueued(id, False)
 
 
-def _replace(tx: Transaction, seq: int, job: NewJob, unique: Holding) -> None:
+def _replace(tx: Transaction, seq: int, id: str, job: NewJob) -> None:
+    # By its id as well: the number of a pruned holder may be another job's by now.
     before = tx.rows(
-        "SELECT state, ready FROM stoker_job WHERE seq = ? AND state IN ('pending', 'retrying')", (seq,)
+        "SELECT state, ready FROM stoker_job "
+        "WHERE seq = ? AND id = ? AND state IN ('pending', 'retrying')",
+        (seq, id),
     )
     if not before:
         return  # it runs, or has ended: what it was given stays
@@ -99,7 +102,7 @@ def _replace(tx: Transaction, seq: int, job: NewJob, unique: Holding) -> None:
     limits = (priority, scheduled_at, expires_at, max_attempts, type, timeout, tags)
     tx.execute(
         tx.sql.enqueue_replace,
-        (seq, state, ready, *limits, text_of(job.headers), row[15], str(unique.scope)),
+        (seq, state, ready, *limits, text_of(job.headers), row[15]),
     )
     tx.execute("DELETE FROM stoker_large WHERE job = ? AND kind = 'payload'", (seq,))
     _keep_large(tx, seq, job)

@@ -1,6 +1,6 @@
 """What observers ask: jobs by id, lists of them, queues with their counts, workers, types."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -110,11 +110,15 @@ def queues(reading: Reading) -> list[QueueInfo]:
     return [
         QueueInfo(
             counts=Counts(queue=queue, **counts),
-            oldest_ready=_oldest_ready(reading, queue) if counts.get("ready") else None,
+            oldest_ready=_oldest_ready(reading, queue) if _may_be_due(counts) else None,
             pause=_pause_of(queue, paused),
         )
         for queue, counts in sorted(counted.items())
     ]
+
+
+def _may_be_due(counts: Mapping[str, int]) -> bool:
+    return bool(counts.get("ready") or counts.get("retrying"))
 
 
 def _oldest_ready(reading: Reading, queue: str) -> datetime | None:
