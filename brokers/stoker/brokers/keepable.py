@@ -8,6 +8,8 @@ from stoker.jobs.codec import storable
 
 LARGEST_RESULT = 64 * 1024 * 1024
 """Bytes. Clients and daemons draw the line far below; this one protects the store."""
+UNFIT = (TypeError, ValueError, OverflowError)
+"""What making a value fit for a store raises if it cannot be, such as a time without a zone."""
 _json = msgspec.json.Decoder(msgspec.Raw).decode
 
 
@@ -17,7 +19,8 @@ def fits(result: bytes | None) -> bool:
         return True
     try:
         _json(result)
-    except (msgspec.MsgspecError, UnicodeError, TypeError):
+        result.decode()
+    except (msgspec.MsgspecError, RecursionError, *UNFIT):
         return False
     return len(result) <= LARGEST_RESULT
 

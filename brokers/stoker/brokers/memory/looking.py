@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from itertools import islice
 
+from stoker.brokers.cursors import cursor_of, place_at
 from stoker.brokers.instant import Instant, moment, stamp
 from stoker.brokers.memory.listing import Place, place_of
 from stoker.brokers.memory.record import Record, detail_of, job_of
@@ -47,7 +48,7 @@ def find(store: Store, query: Query, limit: int, cursor: str | None) -> Page:
     went_on = went_on or (narrowed and len(examined) == most)
     return Page(
         items=tuple(map(job_of, found)),
-        next_cursor="{}.{}".format(*place_of(examined[-1])) if went_on and examined else None,
+        next_cursor=cursor_of(*place_of(examined[-1])) if went_on and examined else None,
         examined=len(examined),
     )
 
@@ -62,8 +63,7 @@ def _counted_under(query: Query) -> set[str]:
 def _place(query: Query, cursor: str | None) -> Place:
     """Before which the page begins."""
     if cursor is not None:
-        created_at, _, seq = cursor.partition(".")
-        return int(created_at), int(seq)
+        return place_at(cursor)
     return (_LAST, _LAST) if query.until is None else (stamp(query.until), 0)
 
 

@@ -1,10 +1,11 @@
 """What runs leave behind: progress, log lines, history; and how they hold on to their lease."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from stoker.brokers.instant import Instant, moment, stamp
-from stoker.brokers.keepable import progress_of, text_or_none
+from stoker.brokers.keepable import UNFIT, progress_of, text_or_none
 from stoker.brokers.memory.record import Record
 from stoker.brokers.memory.store import Store
 from stoker.jobs.codec import storable
@@ -37,26 +38,37 @@ def _prolong(store: Store, record: Record, until: int) -> None:
 
 
 def report(store: Store, reports: Sequence[Report]) -> frozenset[str]:
-    """Keep news of runs that go on; see `Work.report`."""
+    """Keep news of runs that go on; see `Work.report`. What cannot be kept is passed over."""
     lost: set[str] = set()
     for each in reports:
         record = store.jobs.get(each.id)
         if record is None or record.token != each.token:
             lost.add(each.id)
             continue
-        progress, message = progress_of(each.progress, each.progress_message)
-        if progress is not None:
-            record.progress = progress
-        if message is not None:
-            record.progress_message = message
-        if each.logs or each.dropped_logs:
-            lines = [kept_line(line) for line in each.logs]
-            keep_logs(record, lines, each.dropped_logs, store.keep_lines)
+        with suppress(*UNFIT):
+            _keep_news(store, record, each)
     return frozenset(lost)
+
+
+def _keep_news(store: Store, record: Record, news: Report) -> None:
+    progress, message = progress_of(news.progress, news.progress_message)
+    lines = [kept_line(line) for line in news.logs]
+    keep_progress(record, progress, message)
+    keep_logs(record, lines, news.dropped_logs, store.keep_lines)
+
+
+def keep_progress(record: Record, progress: float | None, message: str | None) -> None:
+    """The newest wins; what is not said stays."""
+    if progress is not None:
+        record.progress = progress
+    if message is not None:
+        record.progress_message = message
 
 
 def keep_logs(record: Record, lines: Sequence[LogLine], dropped: int, keep: int) -> None:
     """Add log lines; of all that a job has logged, its newest `keep` stay."""
+    if not lines and not dropped:
+        return
     all_lines = [*(record.logs or ()), *lines]
     pushed_out = max(0, len(all_lines) - keep)
     record.logs = all_lines[pushed_out:]

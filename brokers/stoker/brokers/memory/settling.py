@@ -3,16 +3,13 @@
 from collections.abc import Sequence
 
 from stoker.brokers.instant import Instant, micros
-from stoker.brokers.keepable import fits, progress_of, text_or_none
+from stoker.brokers.keepable import UNFIT, fits, progress_of, text_or_none
 from stoker.brokers.memory.record import Record
-from stoker.brokers.memory.reporting import keep_logs, kept_line, kept_run
+from stoker.brokers.memory.reporting import keep_logs, keep_progress, kept_line, kept_run
 from stoker.brokers.memory.store import Store
 from stoker.jobs.job import Settlement
 from stoker.jobs.operating import Verdict
 from stoker.jobs.state import FINAL, MOVES, State
-
-UNSTORABLE = (TypeError, ValueError, OverflowError)
-"""What turning a value into one that can be kept raises if it cannot be."""
 
 
 def settle(store: Store, now: Instant, settlements: Sequence[Settlement]) -> list[Verdict]:
@@ -30,7 +27,7 @@ def _settle_one(store: Store, now: Instant, settlement: Settlement) -> Verdict:
         return "invalid"
     try:
         _write(store, now, record, settlement)
-    except UNSTORABLE:
+    except UNFIT:
         return "invalid"
     return "accepted"
 
@@ -62,12 +59,8 @@ def _write(store: Store, now: Instant, record: Record, settlement: Settlement) -
     else:
         record.scheduled_at = now.wall + delay
         record.ready = settlement.delay <= 0
-    if progress is not None:
-        record.progress = progress
-    if message is not None:
-        record.progress_message = message
+    keep_progress(record, progress, message)
     if run is not None:
         record.history = [*(record.history or ()), run]
-    if lines or settlement.dropped_logs:
-        keep_logs(record, lines, settlement.dropped_logs, store.keep_lines)
+    keep_logs(record, lines, settlement.dropped_logs, store.keep_lines)
     store.place(record)

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from stoker.brokers.cursors import cursor_of, place_at
 from stoker.brokers.instant import moment, stamp
 from stoker.brokers.sqlite.readers import Reading
 from stoker.brokers.sqlite.records import ids_text, job_of, line_of, run_of, tags_of
@@ -62,7 +63,7 @@ def find(reading: Reading, query: Query, limit: int, cursor: str | None) -> Page
     last = rows[examined - 1] if examined else None
     return Page(
         items=tuple(job for job in get(reading, ids) if job is not None),
-        next_cursor=f"{last[0]}.{last[1]}" if went_on and last is not None else None,
+        next_cursor=cursor_of(last[0], last[1]) if went_on and last is not None else None,
         examined=examined,
     )
 
@@ -83,8 +84,7 @@ def _newest(reading: Reading, query: Query, most: int, cursor: str | None) -> Ro
 def _place(query: Query, cursor: str | None) -> tuple[int, int]:
     """Before which the page begins: a time and a number."""
     if cursor is not None:
-        created_at, _, seq = cursor.partition(".")
-        return int(created_at), int(seq)
+        return place_at(cursor)
     return (_LAST, _LAST) if query.until is None else (stamp(query.until), 0)
 
 

@@ -1,9 +1,10 @@
 """What runs leave behind: progress, log lines, history; and how they hold on to their lease."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from stoker.brokers.instant import stamp
-from stoker.brokers.keepable import progress_of, text_or_none
+from stoker.brokers.keepable import UNFIT, progress_of, text_or_none
 from stoker.brokers.sqlite.standing import Standing, standing_of
 from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.codec import storable
@@ -31,7 +32,7 @@ def renew(tx: Transaction, held: Sequence[Held], lease: int) -> Renewal:
 
 
 def report(tx: Transaction, reports: Sequence[Report], keep_lines: int) -> frozenset[str]:
-    """Keep news of runs that go on; see `Work.report`."""
+    """Keep news of runs that go on; see `Work.report`. What cannot be kept is passed over."""
     standing = standing_of(tx, [each.id for each in reports])
     lost: set[str] = set()
     for each in reports:
@@ -39,12 +40,18 @@ def report(tx: Transaction, reports: Sequence[Report], keep_lines: int) -> froze
         if job is None or job.token != each.token:
             lost.add(each.id)
             continue
-        progress, message = progress_of(each.progress, each.progress_message)
-        if progress is not None or message is not None:
-            tx.execute(tx.sql.report, (job.seq, each.token, progress, message))
-        if each.logs or each.dropped_logs:
-            standing[each.id] = keep_logs(tx, job, each.logs, each.dropped_logs, keep_lines)
+        with suppress(*UNFIT), tx.savepoint():
+            standing[each.id] = _keep_news(tx, job, each, keep_lines)
     return frozenset(lost)
+
+
+def _keep_news(tx: Transaction, job: Standing, news: Report, keep_lines: int) -> Standing:
+    progress, message = progress_of(news.progress, news.progress_message)
+    if progress is not None or message is not None:
+        tx.execute(tx.sql.report, (job.seq, news.token, progress, message))
+    if news.logs or news.dropped_logs:
+        return keep_logs(tx, job, news.logs, news.dropped_logs, keep_lines)
+    return job
 
 
 def keep_logs(

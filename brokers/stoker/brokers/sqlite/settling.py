@@ -4,7 +4,7 @@ import sqlite3
 from collections.abc import Sequence
 
 from stoker.brokers.instant import micros
-from stoker.brokers.keepable import fits, progress_of, text_or_none
+from stoker.brokers.keepable import UNFIT, fits, progress_of, text_or_none
 from stoker.brokers.sqlite.enqueueing import keep_result
 from stoker.brokers.sqlite.records import INLINE
 from stoker.brokers.sqlite.reporting import keep_logs, keep_run
@@ -12,15 +12,16 @@ from stoker.brokers.sqlite.standing import Standing, standing_of
 from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.job import Settlement
 from stoker.jobs.operating import Verdict
-from stoker.jobs.state import FINAL, State
+from stoker.jobs.state import FINAL, MOVES, State
 
 UNSTORABLE = (
+    *UNFIT,
     sqlite3.DataError,
     sqlite3.InterfaceError,
     sqlite3.ProgrammingError,
     sqlite3.IntegrityError,
 )
-"""What sqlite3 raises for a value; anything else is about the database."""
+"""What is raised for a value; anything else is about the database."""
 
 
 class Next:
@@ -65,22 +66,33 @@ class Next:
 
 def settle(tx: Transaction, settlements: Sequence[Settlement], keep_lines: int) -> list[Verdict]:
     """Write these; see `Work.settle`. `keep_lines` is how many log lines a job keeps."""
-    standing = standing_of(tx, [settlement.id for settlement in settlements])
-    verdicts: list[Verdict] = []
-    going: list[tuple[int, Next]] = []
-    for place, settlement in enumerate(settlements):
-        verdict = _verdict(settlement, standing.get(settlement.id))
-        if verdict == "accepted":
-            job = standing.pop(settlement.id)
-            going.append((place, Next(tx, settlement, job)))
-            standing[settlement.id] = job.after(settlement.token)
-        verdicts.append(verdict)
     try:
         with tx.savepoint():
-            _write(tx, [each for _, each in going], keep_lines)
+            return _settle(tx, settlements, keep_lines)
     except UNSTORABLE:
-        for place, each in going:
-            verdicts[place] = _write_one(tx, each, keep_lines)
+        return [_settle_alone(tx, settlement, keep_lines) for settlement in settlements]
+
+
+def _settle_alone(tx: Transaction, settlement: Settlement, keep_lines: int) -> Verdict:
+    try:
+        with tx.savepoint():
+            return _settle(tx, [settlement], keep_lines)[0]
+    except UNSTORABLE:
+        return "invalid"
+
+
+def _settle(tx: Transaction, settlements: Sequence[Settlement], keep_lines: int) -> list[Verdict]:
+    standing = standing_of(tx, [settlement.id for settlement in settlements])
+    verdicts: list[Verdict] = []
+    going: list[Next] = []
+    for settlement in settlements:
+        verdict = _verdict(settlement, standing.get(settlement.id))
+        if verdict == "accepted":
+            job = standing[settlement.id]
+            going.append(Next(tx, settlement, job))
+            standing[settlement.id] = job.after(settlement.token)
+        verdicts.append(verdict)
+    _write(tx, going, keep_lines)
     return verdicts
 
 
@@ -89,14 +101,7 @@ def _verdict(settlement: Settlement, standing: Standing | None) -> Verdict:
         return "lost"
     if standing.token != settlement.token:
         return "already" if standing.settled_token == settlement.token else "lost"
-    return "accepted" if fits(settlement.result) else "invalid"
-
-
-def _write_one(tx: Transaction, each: Next, keep_lines: int) -> Verdict:
-    try:
-        with tx.savepoint():
-            _write(tx, [each], keep_lines)
-    except UNSTORABLE:
+    if settlement.state not in MOVES[State.RUNNING] or not fits(settlement.result):
         return "invalid"
     return "accepted"
 
