@@ -147,7 +147,7 @@ class FindingPromises:
         assert ids_of(rest.items) == [ids[3]]
 
     @pytest.mark.parametrize("cursor", ["", "nonsense", "1.2.3", "9" * 60, "ä.ö", "\0"])
-    async def test_a_cursor_that_is_none_is_refused_or_finds_nothing_wrong(
+    async def test_what_is_no_cursor_is_refused(
         self, broker: Broker, cursor: str
     ) -> None:
         job = new_job()
