@@ -147,17 +147,10 @@ class FindingPromises:
         assert ids_of(rest.items) == [ids[3]]
 
     @pytest.mark.parametrize("cursor", ["", "nonsense", "1.2.3", "9" * 60, "ä.ö", "\0"])
-    async def test_what_is_no_cursor_is_refused(
-        self, broker: Broker, cursor: str
-    ) -> None:
-        job = new_job()
-        await broker.enqueue([job])
-        try:
-            page = await broker.find(Query(), cursor=cursor)
-        except InvalidFilter as error:
-            assert "cursor" in str(error)
-        else:
-            assert set(ids_of(page.items)) <= {job.id}
+    async def test_what_is_no_cursor_is_refused(self, broker: Broker, cursor: str) -> None:
+        await broker.enqueue([new_job()])
+        with pytest.raises(InvalidFilter, match="cursor"):
+            await broker.find(Query(), cursor=cursor)
 
 
 class FilteringPromises:
