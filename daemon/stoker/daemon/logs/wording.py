@@ -1,0 +1,105 @@
+"""What the other events say, one line each. Pure."""
+
+from typing import Any, assert_never
+
+from stoker.jobs.events import (
+    CancelDelivered,
+    ChildFell,
+    Event,
+    JobsClaimed,
+    LeaseLost,
+    LoopStalled,
+    ProcessEnded,
+    Promoted,
+    Pruned,
+    ResourceNotClosed,
+    RunEnded,
+    RunStarted,
+    Settled,
+    StoreBack,
+    StoreLost,
+    SweepHeld,
+    Swept,
+    ThreadStuck,
+    UnknownTypeReturned,
+)
+
+Line = tuple[str, str, dict[str, Any]]
+"""Level, text, fields."""
+MOST_IDS = 10
+"""Ids that a line names."""
+
+_WHERE = {
+    "renew": "lease lost: the job was taken over while it ran, and the run is stopped",
+    "self_fence": "lease not renewed in time: the run is stopped before another may begin",
+    "settle": "lease lost: the run ended too late, and its outcome is not written",
+    "report": "lease lost: the run's progress is not written",
+}
+
+
+def line(event: Event) -> Line | None:
+    """The line for this event; None for runs and outages, which are counted elsewhere."""
+    match event:
+        case RunStarted() | RunEnded() | StoreLost() | StoreBack() | UnknownTypeReturned():
+            return None
+        case JobsClaimed(lane, count, seconds):
+            return "debug", "jobs claimed", {"lane": lane, "count": count, "duration": _round(seconds)}
+        case Settled():
+            return _settled(event)
+        case LeaseLost(id, type, where):
+            text = _WHERE.get(where, "lease lost")
+            return "warning", text, {"job_id": id, "job_type": type, "where": where}
+        case CancelDelivered(id, reason):
+            return "info", "run told to cancel", {"job_id": id, "reason": reason}
+        case Promoted(promoted, expired):
+            if expired:
+                return "info", "jobs expired before they started", {"count": expired}
+            return "debug", "delayed jobs are due", {"count": promoted}
+        case Swept(count, ids):
+            fields = {"count": count, "job_ids": list(ids[:MOST_IDS])}
+            return "warning", "jobs taken back from a worker that died or lost touch", fields
+        case SweepHeld(seconds, why):
+            return "info", "nothing is taken back for now", {"for": _round(seconds), "why": why}
+        case Pruned(count):
+            return "debug", "ended jobs deleted, past their retention", {"count": count}
+        case ChildFell(supervisor, child, error, restarts):
+            text = "actor fell, and is started anew" if restarts else "actor fell while it was stopped"
+            return "error", text, {"supervisor": supervisor, "actor": child, "error": error}
+        case LoopStalled(seconds, id, type, stack):
+            text = "event loop blocked: no other job of this process can go on"
+            fields = {"duration": _round(seconds), "job_id": id, "job_type": type, "stack": stack}
+            return "warning", text, fields
+        case ThreadStuck(id, type, seconds):
+            text = "thread does not end: this process drains, and is replaced"
+            return "error", text, {"job_id": id, "job_type": type, "duration": _round(seconds)}
+        case ProcessEnded():
+            return _process_ended(event)
+        case ResourceNotClosed(error):
+            return "error", "resource failed to close", {"error": error}
+    assert_never(event)
+
+
+def _settled(event: Settled) -> Line:
+    fields = {
+        "accepted": event.accepted,
+        "already": event.already,
+        "lost": event.lost,
+        "invalid": event.invalid,
+        "duration": _round(event.seconds),
+    }
+    if event.invalid:
+        return "error", "outcomes that the store cannot hold were not written", fields
+    return "debug", "outcomes written", fields
+
+
+def _process_ended(event: ProcessEnded) -> Line:
+    fields = {"role": event.role, "pid": event.pid, "code": event.code, "detail": event.detail}
+    if event.expected:
+        return "debug", "process ended", fields
+    # What runs in an isolated child may kill it; that is the run's failure, told with the run.
+    level = "error" if event.role == "worker" else "warning"
+    return level, "process ended unexpectedly", fields
+
+
+def _round(seconds: float) -> float:
+    return round(seconds, 6)
