@@ -28,6 +28,9 @@ class Opened:
         try:
             await asyncio.to_thread(self.writer.start)
             self.readers.start()
+            # Looked at first: whoever opens us may hold the write lock, in a transaction of its own.
+            if await self.readers.read(lambda reading: upkeep.is_from_boot(reading, self._boot_id)):
+                return self
             await self.writer.write(lambda tx: upkeep.recover_from_boot(tx, self._boot_id))
         except BaseException:
             await self.close()

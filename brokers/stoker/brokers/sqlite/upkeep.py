@@ -2,6 +2,7 @@
 
 from stoker.brokers.instant import SECOND, micros
 from stoker.brokers.sqlite.claiming import skip
+from stoker.brokers.sqlite.readers import Reading
 from stoker.brokers.sqlite.records import claim_of
 from stoker.brokers.sqlite.transaction import Rows, Transaction
 from stoker.jobs.job import Claim
@@ -59,10 +60,14 @@ def reclaim(tx: Transaction, limit: int, *, token: str, lease: int, worker: str 
     return claims
 
 
+def is_from_boot(reading: Reading | Transaction, boot_id: str) -> bool:
+    """Whether the leases in the store were given since this boot."""
+    return bool(reading.rows("SELECT boot_id FROM stoker_schema")[0][0] == boot_id)
+
+
 def recover_from_boot(tx: Transaction, boot_id: str) -> int:
     """After another boot every lease is over. Says how many there were."""
-    stored = tx.rows("SELECT boot_id FROM stoker_schema")[0][0]
-    if stored == boot_id:
+    if is_from_boot(tx, boot_id):
         return 0
     tx.execute("UPDATE stoker_schema SET boot_id = ?", (boot_id,))
     tx.execute("UPDATE stoker_job SET lease_until = 0 WHERE state = 'running'")
