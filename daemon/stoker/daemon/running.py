@@ -21,7 +21,7 @@ from stoker.daemon.children.worker import WorkerLife
 from stoker.daemon.configuration import Configuration
 from stoker.daemon.identity import worker_name
 from stoker.daemon.loading import load_handlers, load_middleware
-from stoker.daemon.logs import EventLog, configure_logs
+from stoker.daemon.logs import configure_logs
 from stoker.daemon.runs.runs import Runs
 from stoker.daemon.settings import Settings
 from stoker.daemon.supervision.actor import Actor
@@ -57,10 +57,8 @@ async def run_worker(life: WorkerLife) -> None:
 
 
 def _surroundings(settings: Settings, relative_to: Path, name: str) -> Surroundings:
-    configure_logs(settings.log)
-    return Surroundings(
-        settings, relative_to, name, EventLog(settings.log), SystemClock(), datetime.now(UTC)
-    )
+    log = configure_logs(settings.log)
+    return Surroundings(settings, relative_to, name, log, SystemClock(), datetime.now(UTC))
 
 
 @asynccontextmanager

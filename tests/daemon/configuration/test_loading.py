@@ -180,11 +180,13 @@ def test_a_secret_can_stand_in_a_file_beside_the_configuration(loaded: Load, tmp
 
 
 def test_a_secret_named_by_the_environment_goes_over_the_file(loaded: Load, tmp_path: Path) -> None:
-    (tmp_path / "secret").write_text("sqlite:///secret.db\n")
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "secret").write_text("sqlite:///secret.db\n")
     configuration = loaded(
-        "broker: sqlite:///other.db", environment={"STOKER__BROKER_FILE": str(tmp_path / "secret")}
+        "broker: sqlite:///other.db", environment={"STOKER__BROKER_FILE": "run/secret"}
     )
-    assert configuration.settings.broker == f"sqlite:///{tmp_path}/secret.db"
+    # The file that names it is the secret's own.
+    assert configuration.settings.broker == f"sqlite:///{tmp_path}/run/secret.db"
     assert configuration.secrets == {"broker"}
 
 

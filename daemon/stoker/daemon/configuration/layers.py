@@ -137,12 +137,13 @@ class _Collecting:
         if not isinstance(value, str) or not value.strip():
             self._problems.append(f"{place} must be the path of a file, not {shown(value)}")
             return
+        file = self._folder / value.strip()
         try:
-            text = files.secret(self._folder / value.strip())
+            text = files.secret(file)
         except ConfigError as error:
             self._problems.append(f"{place} {error}")
             return
-        self._put(target, Given(text, source, self._folder, secret=True))
+        self._put(target, Given(text, source, file.parent, secret=True))
 
     def _put(self, path: keys.Path, given: Given) -> None:
         if (other := self.values.get(path)) is not None and other.secret != given.secret:
