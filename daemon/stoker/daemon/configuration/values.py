@@ -1,14 +1,12 @@
 """How a value of each kind is written in a configuration, and read."""
 
-import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from stoker.daemon.settings import QueueLimit
-from stoker.jobs import durations
+from stoker.jobs import durations, sizes
 from stoker.jobs.patterns import is_name, is_pattern
 
 
@@ -86,7 +84,10 @@ def size(least: int) -> Kind:
     """Bytes as int."""
 
     def read(value: Any) -> int:
-        amount = _bytes(value) if isinstance(value, str) else _number(value)
+        try:
+            amount = sizes.size(value)
+        except ValueError:
+            raise ValueError from None
         if amount < least:
             raise ValueError
         return amount
@@ -147,10 +148,6 @@ def shown(value: Any) -> str:
 
 
 _LONGEST = 60
-_UNITS = {
-    "B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "KIB": 2**10, "MIB": 2**20, "GIB": 2**30
-}  # fmt: skip
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([A-Z]*)")
 
 
 def _hint(value: Any, *, is_text: bool = True) -> str:
@@ -179,16 +176,6 @@ def _number(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise ValueError
     return value
-
-
-def _bytes(text: str) -> int:
-    found = _SIZE.fullmatch(text.strip().upper())
-    if found is None or (found[2] or "B") not in _UNITS:
-        raise ValueError
-    amount = float(found[1]) * _UNITS[found[2] or "B"]
-    if not math.isfinite(amount) or amount != int(amount):
-        raise ValueError
-    return int(amount)
 
 
 def _items(value: Any) -> Sequence[Any]:
