@@ -1,24 +1,16 @@
-"""The memory broker: each verb a function of the store, run under one lock."""
+"""The memory broker: each verb a function of the store."""
 
-import asyncio
-import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar
+from typing import Any, NoReturn, Self
 
-from stoker.brokers.instant import SECOND, HostClock, Instant, micros
+from stoker.brokers.instant import SECOND, HostClock, micros
 from stoker.brokers.memory import claiming, enqueueing, looking, operating, reporting, settling, upkeep
-from stoker.brokers.memory.hints import READY_EVERY, Hints
-from stoker.brokers.memory.notes import Notes
+from stoker.brokers.memory.access import Access
 from stoker.brokers.memory.store import Store
 from stoker.jobs.clock import Offset
-from stoker.jobs.errors import (
-    BrokerRefused,
-    BrokerUnavailable,
-    JobNotFound,
-    TransactionsUnsupported,
-)
+from stoker.jobs.errors import BrokerRefused, TransactionsUnsupported
 from stoker.jobs.job import Claim, Enqueued, Held, Job, JobDetail, NewJob, Renewal, Report, Settlement
 from stoker.jobs.operating import (
     CancelAnswer,
@@ -36,8 +28,6 @@ from stoker.jobs.operating import (
 )
 from stoker.jobs.patterns import QueueSet
 
-T = TypeVar("T")
-
 
 class MemoryBroker:
     """Jobs in this object, which end with it. See `Broker`.
@@ -50,12 +40,10 @@ class MemoryBroker:
     capabilities = frozenset({"hints"})
 
     def __init__(self, *, max_log_entries: int = 1000, clock: HostClock | None = None) -> None:
-        self._clock = clock or HostClock(Offset())
-        self._born = self._clock.now()
-        self._store = Store(max_log_entries)
-        self._hints = Hints()
-        self._lock = threading.Lock()
-        self._entered = 0
+        clock = clock or HostClock(Offset())
+        self._born = clock.now()
+        self._access = Access(Store(max_log_entries), clock)
+        self._do = self._access.do
 
     @classmethod
     def from_url(
@@ -70,8 +58,7 @@ class MemoryBroker:
         return cls(max_log_entries=max_log_entries, clock=HostClock(offset))
 
     async def __aenter__(self) -> Self:
-        with self._lock:
-            self._entered += 1
+        self._access.enter()
         return self
 
     async def __aexit__(
@@ -80,30 +67,10 @@ class MemoryBroker:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        with self._lock:
-            self._entered -= 1
-            if not self._entered:
-                self._hints.ring_all()
+        self._access.leave()
 
     async def migrate(self) -> None:
         """Nothing to prepare."""
-
-    async def _do(self, verb: Callable[[Store, Instant], T]) -> T:
-        # Once around the loop, as with any other broker: a caller in a circle lets others run, and
-        # one that is cancelled here has changed nothing.
-        await asyncio.sleep(0)
-        with self._lock:
-            return self._do_locked(verb)
-
-    def _do_locked(self, verb: Callable[[Store, Instant], T]) -> T:
-        if not self._entered:
-            raise BrokerUnavailable("the memory broker is not open: enter it with `async with`")
-        store = self._store
-        store.notes = Notes()
-        try:
-            return verb(store, self._clock.now())
-        finally:
-            self._hints.tell(store.notes)
 
     # Inbox
 
@@ -188,26 +155,7 @@ class MemoryBroker:
         return await self._do(lambda store, _: looking.find(store, query, limit, cursor))
 
     async def settled(self, id: str, timeout: float) -> Job | None:
-        with self._lock:
-            bell = self._hints.wait(id)
-        try:
-            job = await self._existing(id)
-            async with asyncio.timeout(timeout):
-                while not job.state.final:
-                    await bell.wait()
-                    job = await self._existing(id)
-            return job
-        except TimeoutError:
-            return None
-        finally:
-            with self._lock:
-                self._hints.leave(id, bell)
-
-    async def _existing(self, id: str) -> Job:
-        job = (await self.get([id]))[0]
-        if job is None:
-            raise JobNotFound(f"there is no job {id}")
-        return job
+        return await self._access.settled(id, timeout)
 
     async def queues(self) -> list[QueueInfo]:
         return await self._do(lambda store, _: looking.queues(store))
@@ -257,22 +205,8 @@ class MemoryBroker:
     async def settle_in(self, connection: Any, settlement: Settlement) -> Verdict:
         _refuse(connection, "commit your transaction and let the handler return")
 
-    async def wakeups(self) -> AsyncIterator[Wakeup]:
-        with self._lock:
-            listener = self._hints.listen()
-        loop = asyncio.get_running_loop()
-        try:
-            await self._do(lambda store, now: None)
-            yield Wakeup("ready")
-            while True:
-                told_at = loop.time()
-                await listener.bell.wait()
-                await asyncio.sleep(told_at + READY_EVERY - loop.time())
-                for wakeup in await self._do(lambda store, now: listener.take()):
-                    yield wakeup
-        finally:
-            with self._lock:
-                self._hints.unlisten(listener)
+    def wakeups(self) -> AsyncIterator[Wakeup]:
+        return self._access.wakeups()
 
 
 def _refuse(connection: Any, instead: str) -> NoReturn:

@@ -76,9 +76,9 @@ class Listing:
         """
         end = bisect_left(self._blocks, before, key=Block.first)
         for block in reversed(self._blocks[:end]):
-            if block.last()[0] < since:
+            if block.records[-1].created_at < since:
                 return
-            if any(block.counts[name] for name in names):
+            if any(map(block.counts.__getitem__, names)):
                 below = bisect_left(block.records, before, key=place_of)
                 for record in reversed(block.records[:below]):
                     if record.created_at < since:

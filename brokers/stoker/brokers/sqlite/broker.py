@@ -17,7 +17,7 @@ from stoker.brokers.sqlite.readers import Reading
 from stoker.brokers.sqlite.statements import statements
 from stoker.brokers.sqlite.transaction import Transaction
 from stoker.jobs.clock import Offset
-from stoker.jobs.errors import BrokerUnavailable, JobNotFound
+from stoker.jobs.errors import BrokerUnavailable
 from stoker.jobs.job import Claim, Enqueued, Held, Job, JobDetail, NewJob, Renewal, Report, Settlement
 from stoker.jobs.operating import (
     CancelAnswer,
@@ -36,9 +36,6 @@ from stoker.jobs.operating import (
 from stoker.jobs.patterns import QueueSet
 
 T = TypeVar("T")
-
-SETTLED_LOOK = 2.0
-"""Seconds between looks at a job that somebody waits for, if no hint comes at all."""
 
 
 class SqliteBroker:
@@ -199,26 +196,7 @@ class SqliteBroker:
         return await self._read(lambda reading: looking.find(reading, query, limit, cursor))
 
     async def settled(self, id: str, timeout: float) -> Job | None:
-        hints = self._open().hints
-        waiter = hints.wait(id)
-        try:
-            job = await self._existing(id)
-            async with asyncio.timeout(timeout):
-                while not job.state.final:
-                    await _until_set(waiter.look)
-                    waiter.look.clear()
-                    job = await self._existing(id)
-            return job
-        except TimeoutError:
-            return None
-        finally:
-            hints.leave(id, waiter)
-
-    async def _existing(self, id: str) -> Job:
-        job = (await self.get([id]))[0]
-        if job is None:
-            raise JobNotFound(f"there is no job {id}")
-        return job
+        return await self._open().hints.settled(id, timeout, self.get)
 
     async def queues(self) -> list[QueueInfo]:
         return await self._read(looking.queues)
@@ -274,11 +252,3 @@ class SqliteBroker:
 
     def wakeups(self) -> AsyncIterator[Wakeup]:
         return self._open().hints.wakeups()
-
-
-async def _until_set(event: asyncio.Event) -> None:
-    try:
-        async with asyncio.timeout(SETTLED_LOOK):
-            await event.wait()
-    except TimeoutError:
-        pass

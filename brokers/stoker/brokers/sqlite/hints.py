@@ -2,17 +2,23 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from pathlib import Path
 
 from stoker.brokers.sqlite.transaction import Notes
 from stoker.brokers.sqlite.wake import Letterbox, Post
 from stoker.brokers.sqlite.writer import Tell
+from stoker.jobs.errors import JobNotFound
+from stoker.jobs.job import Job
 from stoker.jobs.operating import Wakeup
+
+Get = Callable[[Sequence[str]], Awaitable[list[Job | None]]]
 
 READY_EVERY = 0.005
 """Seconds between hints about ready jobs: the first goes at once, what follows goes together."""
 IDS_PER_LETTER = 500
+SETTLED_LOOK = 2.0
+"""Seconds between looks at a job that somebody waits for, if no hint comes at all."""
 
 
 class Listener:
@@ -152,8 +158,24 @@ class Hints(Tell):
             self._listeners = tuple(each for each in self._listeners if each is not listener)
             self._drop(box)
 
-    def wait(self, id: str) -> Waiter:
-        """From now on, tell when this job may be final. To be undone by `leave`."""
+    async def settled(self, id: str, timeout: float, get: Get) -> Job | None:
+        """See `Operate.settled`."""
+        waiter = self._wait(id)
+        try:
+            job = await _existing(id, get)
+            async with asyncio.timeout(timeout):
+                while not job.state.final:
+                    await _until_set(waiter.look)
+                    waiter.look.clear()
+                    job = await _existing(id, get)
+            return job
+        except TimeoutError:
+            return None
+        finally:
+            self._leave(id, waiter)
+
+    def _wait(self, id: str) -> Waiter:
+        """From now on, tell when this job may be final. To be undone by `_leave`."""
         if self._wait_box is None:
             self._wait_box = Letterbox.open(
                 self._database, "wait", lambda letter: self._wake(letter.ids or list(self._waiters))
@@ -163,7 +185,7 @@ class Hints(Tell):
         self._waiters = {**self._waiters, id: (*self._waiters.get(id, ()), waiter)}
         return waiter
 
-    def leave(self, id: str, waiter: Waiter) -> None:
+    def _leave(self, id: str, waiter: Waiter) -> None:
         rest = tuple(each for each in self._waiters.get(id, ()) if each is not waiter)
         waiters = {key: value for key, value in self._waiters.items() if key != id}
         self._waiters = {**waiters, id: rest} if rest else waiters
@@ -179,3 +201,18 @@ class Hints(Tell):
         if box is not None:
             self._boxes -= {box.name}
             box.close()
+
+
+async def _existing(id: str, get: Get) -> Job:
+    (job,) = await get([id])
+    if job is None:
+        raise JobNotFound(f"there is no job {id}")
+    return job
+
+
+async def _until_set(event: asyncio.Event) -> None:
+    try:
+        async with asyncio.timeout(SETTLED_LOOK):
+            await event.wait()
+    except TimeoutError:
+        pass
