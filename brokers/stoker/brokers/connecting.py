@@ -71,3 +71,15 @@ def _scheme(url: str) -> str:
         begin = f"{scheme}://…" if "://" in url else url
         raise BrokerRefused(f"broker URL {begin!r} begins with none of {known}")
     return scheme
+
+
+def without_password(url: str) -> str:
+    """The same URL, fit for logs: a password in it is written as `***`."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "***"
+    if parts.password is None:
+        return url
+    user, _, host = parts.netloc.rpartition("@")
+    return parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}").geturl()

@@ -5,16 +5,13 @@ the daemon could not go on, 75 if it must be replaced because a thread could not
 manager restarts it, and its jobs were given back or are claimed anew when their leases end.
 """
 
-import asyncio
 import os
-import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import anyio
-
+from stoker.brokers.connecting import without_password
 from stoker.brokers.protocol import Broker
 from stoker.daemon import tree
 from stoker.daemon.children.worker import WorkerLife
@@ -22,14 +19,14 @@ from stoker.daemon.configuration import Configuration
 from stoker.daemon.identity import worker_name
 from stoker.daemon.loading import load_handlers, load_middleware
 from stoker.daemon.logs import configure_logs
-from stoker.daemon.runs.runs import Runs
 from stoker.daemon.settings import Settings
-from stoker.daemon.supervision.actor import Actor
+from stoker.daemon.stopping import Stopping
 from stoker.daemon.surroundings import Surroundings
 from stoker.daemon.workplace import EXIT_DOOMED, Workplace, leave_for_good, open_broker, open_workplace
 from stoker.jobs.clock import SystemClock
+from stoker.jobs.events import DaemonStarted, DaemonStopped
 
-Hurry = Callable[[], None]
+DOOMED = "a thread cannot be ended"
 
 
 async def run_daemon(configuration: Configuration) -> int:
@@ -42,91 +39,69 @@ async def run_daemon(configuration: Configuration) -> int:
     if settings.mode == "consumer" and settings.processes > 1:
         async with open_broker(around) as broker:
             return await _run_parent(around, broker)
-    async with _at_work(around) as place:
-        make = tree.producer if settings.mode == "producer" else tree.whole
-        await _until_stopped(make(place), place.runs.hurried.set, place.runs)
-    return EXIT_DOOMED if place.runs.doomed.is_set() else 0
+    return await _run_alone(around)
 
 
 async def run_worker(life: WorkerLife) -> None:
     """Work as one of the processes of a daemon, until cancelled or doomed."""
     around = _surroundings(life.settings, life.relative_to, life.name)
-    async with _at_work(around) as place, _passing_on(life.hurried, place.runs.hurried.set):
-        with anyio.CancelScope() as scope:
-            await _until_doomed(tree.worker(place), place.runs, scope)
+    async with _at_work(around, "worker") as place:
+        stopping = _stopping(place)
+        stopping.hurry_on(life.hurried)
+        await stopping.run(tree.worker(place))
 
 
-def _surroundings(settings: Settings, relative_to: Path, name: str) -> Surroundings:
-    log = configure_logs(settings.log)
-    return Surroundings(settings, relative_to, name, log, SystemClock(), datetime.now(UTC))
-
-
-@asynccontextmanager
-async def _at_work(around: Surroundings) -> AsyncIterator[Workplace]:
-    """A workplace with its broker. If something of a run still goes on afterwards, the process ends."""
-    place: Workplace | None = None
-    try:
-        async with open_broker(around) as broker, open_workplace(around, broker) as place:
-            yield place
-    finally:
-        if place is not None and place.runs.abandoned:
-            leave_for_good()
+async def _run_alone(around: Surroundings) -> int:
+    mode = around.settings.mode
+    async with _at_work(around, mode) as place:
+        stopping = _stopping(place)
+        with stopping.on_signals():
+            await stopping.run(tree.producer(place) if mode == "producer" else tree.whole(place))
+    return EXIT_DOOMED if place.runs.doomed.is_set() else 0
 
 
 async def _run_parent(around: Surroundings, broker: Broker) -> int:
     # Found now, in one sentence, and not by each child anew.
-    load_handlers(around.settings, around.relative_to)
+    handlers = load_handlers(around.settings, around.relative_to)
     load_middleware(around.settings.middleware)
     actor, workers = tree.parent(around, broker)
-    await _until_stopped(actor, workers.hurry, None)
+    stopping = Stopping(around, hurry=workers.hurry, running=lambda: None)
+    _started(around, "parent", len(handlers))
+    with stopping.on_signals():
+        await stopping.run(actor)
+    around.emit(DaemonStopped(around.name))
     return 0
 
 
-async def _until_stopped(actor: Actor, hurry: Hurry, runs: Runs | None) -> None:
-    with anyio.CancelScope() as scope:
-        async with _signals(scope, hurry):
-            if runs is None:
-                await actor.run(task_status=anyio.TASK_STATUS_IGNORED)
-            else:
-                await _until_doomed(actor, runs, scope)
+def _surroundings(settings: Settings, relative_to: Path, name: str) -> Surroundings:
+    log = configure_logs(settings.log)
+    return Surroundings(settings, relative_to, name, log, log.close, SystemClock(), datetime.now(UTC))
 
 
-async def _until_doomed(actor: Actor, runs: Runs, scope: anyio.CancelScope) -> None:
-    async with _passing_on(runs.doomed, scope.cancel):
-        await actor.run(task_status=anyio.TASK_STATUS_IGNORED)
-
-
-@asynccontextmanager
-async def _passing_on(event: asyncio.Event, call: Hurry) -> AsyncIterator[None]:
-    """Within, the call follows the event."""
-
-    async def wait() -> None:
-        await event.wait()
-        call()
-
-    waiting = asyncio.ensure_future(wait())
-    try:
-        yield
-    finally:
-        waiting.cancel()
+def _stopping(place: Workplace) -> Stopping:
+    runs = place.runs
+    stopping = Stopping(place.around, hurry=runs.hurried.set, running=lambda: runs.active)
+    stopping.stop_on(runs.doomed, DOOMED)
+    return stopping
 
 
 @asynccontextmanager
-async def _signals(scope: anyio.CancelScope, hurry: Hurry) -> AsyncIterator[None]:
-    """Within, the first signal cancels the scope, and every other one hurries."""
-    loop = asyncio.get_running_loop()
-
-    def heard() -> None:
-        if scope.cancel_called:
-            hurry()
-        else:
-            scope.cancel()
-
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    for number in numbers:
-        loop.add_signal_handler(number, heard)
+async def _at_work(around: Surroundings, mode: str) -> AsyncIterator[Workplace]:
+    """A workplace with its broker. If something of a run still goes on afterwards, the process ends."""
+    place: Workplace | None = None
     try:
-        yield
+        async with open_broker(around) as broker, open_workplace(around, broker) as place:
+            _started(around, mode, len(place.handlers))
+            yield place
+            around.emit(DaemonStopped(around.name))
     finally:
-        for number in numbers:
-            loop.remove_signal_handler(number)
+        if place is not None and place.runs.abandoned:
+            leave_for_good(around)
+
+
+def _started(around: Surroundings, mode: str, types: int) -> None:
+    settings = around.settings
+    slots = 0 if mode == "producer" else settings.max_concurrency
+    if mode == "parent":
+        slots *= settings.processes
+    around.emit(DaemonStarted(around.name, without_password(settings.broker), mode, slots, types))

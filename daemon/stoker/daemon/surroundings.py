@@ -1,5 +1,6 @@
 """What a process of the daemon is told from outside."""
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -19,5 +20,7 @@ class Surroundings(msgspec.Struct, frozen=True):
     name: str
     """Of this worker, unique for each start of a process."""
     emit: Emit
+    write_logs: Callable[[], None]
+    """Write the lines that are still waiting: for a process that ends without its clean-up."""
     clock: Clock
     started_at: datetime

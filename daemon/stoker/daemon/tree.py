@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from stoker.brokers.protocol import Broker
 from stoker.daemon.actors.announcer import Announcer
 from stoker.daemon.actors.janitor import Janitor
-from stoker.daemon.actors.keeper import Deliver, Keeper
+from stoker.daemon.actors.keeper import Deliver, Keeper, Renewing
 from stoker.daemon.actors.keeper_thread import KeeperThread
 from stoker.daemon.actors.lane import Lane
 from stoker.daemon.actors.listener import Listener
@@ -86,7 +86,7 @@ def _working(place: Workplace) -> list[Actor]:
     settings = around.settings
     pulse = Pulse()
 
-    def make_keeper(broker: Broker, deliver: Deliver) -> Keeper:
+    def make_keeper(broker: Renewing, deliver: Deliver) -> Keeper:
         return Keeper(
             broker=broker,
             runs=runs,

@@ -122,6 +122,7 @@ def _with_notes(error: Exception) -> str:
     return f"{type(error).__name__}: {error} {notes}".rstrip()
 
 
-def leave_for_good() -> None:
+def leave_for_good(around: Surroundings) -> None:
     """End this process although a thread of it still runs: interpreters wait for their threads."""
+    around.write_logs()
     os._exit(EXIT_DOOMED)

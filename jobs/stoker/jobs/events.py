@@ -7,6 +7,34 @@ import msgspec
 from stoker.jobs.job import Claim, Settlement
 
 
+class DaemonStarted(msgspec.Struct, frozen=True, gc=False):
+    """A process of a daemon is about to work."""
+
+    name: str
+    broker: str
+    """Its URL without a password."""
+    mode: str
+    """consumer, producer, parent (of worker processes) or worker (one of those)."""
+    slots: int
+    types: int
+    """Handlers that it knows."""
+
+
+class DaemonStopping(msgspec.Struct, frozen=True, gc=False):
+    """It was told to stop, or to hurry with that."""
+
+    name: str
+    why: str
+    running: int | None
+    """Runs that go on; None where that is for others to say."""
+
+
+class DaemonStopped(msgspec.Struct, frozen=True, gc=False):
+    """It has drained and written its outcomes."""
+
+    name: str
+
+
 class JobsClaimed(msgspec.Struct, frozen=True, gc=False):
     lane: str
     count: int
@@ -136,7 +164,10 @@ class UnknownTypeReturned(msgspec.Struct, frozen=True, gc=False):
 
 
 Event = (
-    JobsClaimed
+    DaemonStarted
+    | DaemonStopping
+    | DaemonStopped
+    | JobsClaimed
     | RunStarted
     | RunEnded
     | Settled

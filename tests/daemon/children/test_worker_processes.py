@@ -10,7 +10,8 @@ from typing import Any
 import anyio
 import pytest
 
-from stoker.daemon.children.worker_processes import WorkerProcesses, wait_after_deaths, worker_name
+from stoker.daemon.children.worker_processes import WorkerProcesses, wait_after_deaths
+from stoker.daemon.identity import worker_name
 from stoker.daemon.settings import Settings
 from stoker.jobs.errors import BrokerUnavailable
 from stoker.jobs.events import Event, ProcessEnded, StoreLost

@@ -7,6 +7,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Never
 
 from stoker.daemon.demo.stage import Stage
 from stoker.jobs.errors import StokerError
@@ -28,7 +29,7 @@ class DaemonProcess:
         self._process = process
         self._log = log
 
-    async def watch(self) -> None:
+    async def watch(self) -> Never:
         """Wait for its end, and raise DaemonGone with its last words: it should go on."""
         code = await self._process.wait()
         raise DaemonGone(f"the daemon ended with status {code}; its log ends:\n{self.last_words()}")

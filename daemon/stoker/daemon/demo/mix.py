@@ -11,14 +11,16 @@ from stoker.daemon.demo.mailbox import REFUSED
 from stoker.handlers.mail.notifying import notify
 from stoker.handlers.mail.sending import send, send_outbox
 from stoker.handlers.reports.generate import generate
+from stoker.handlers.reports.period import Kind
+from stoker.handlers.reports.writing import Format
 from stoker.jobs.calls import Call
 from stoker.jobs.state import State
 
 LEAST = 2_000
 """Jobs, at least, in one demo."""
 MONTHS = (date(2026, 1, 1), date(2026, 2, 1))
-KINDS = ("daily", "weekly", "monthly")
-FORMATS = ("csv", "xlsx")
+KINDS: tuple[Kind, ...] = ("daily", "weekly", "monthly")
+FORMATS: tuple[Format, ...] = ("csv", "xlsx")
 HOUR = 3600.0
 
 

@@ -5,6 +5,9 @@ from typing import Any, assert_never
 from stoker.jobs.events import (
     CancelDelivered,
     ChildFell,
+    DaemonStarted,
+    DaemonStopped,
+    DaemonStopping,
     Event,
     JobsClaimed,
     LeaseLost,
@@ -42,6 +45,13 @@ def line(event: Event) -> Line | None:
     match event:
         case RunStarted() | RunEnded() | StoreLost() | StoreBack() | UnknownTypeReturned():
             return None
+        case DaemonStarted(name, broker, mode, slots, types):
+            fields = {"worker": name, "mode": mode, "broker": broker, "slots": slots, "types": types}
+            return "info", "stoker started", fields
+        case DaemonStopping(name, why, running):
+            return "info", "stopping", {"worker": name, "why": why, "running": running}
+        case DaemonStopped(name):
+            return "info", "stoker stopped", {"worker": name}
         case JobsClaimed(lane, count, seconds):
             return "debug", "jobs claimed", {"lane": lane, "count": count, "duration": _round(seconds)}
         case Settled():

@@ -125,4 +125,5 @@ async def _later(ctx: Context, mail: Mail, recipients: Sequence[str], identity: 
     )
     unique = f"{ctx.job.id}:deferred"
     job = await ctx.client.enqueue(call, delay="2m", unique=unique)
-    return job.id
+    deferred: str = job.id
+    return deferred
