@@ -265,6 +265,11 @@ def test_crashes_among_neighbours_are_no_step_towards_poison() -> None:
     assert settle(claim, Crashed(solo=True)).state is State.FAILED
 
 
+def test_more_deaths_than_it_takes_are_enough_too() -> None:
+    claim = msgspec.structs.replace(CLAIM, solo_deaths=7)
+    assert settle(claim, Crashed(solo=True)).reason == "poisoned"
+
+
 def test_poison_goes_before_a_wish_to_cancel() -> None:
     claim = msgspec.structs.replace(WISHED, solo_deaths=2)
     assert settle(claim, Crashed(solo=True)).reason == "poisoned"
