@@ -1,7 +1,7 @@
 """Runs the examples of README.md and docs/*.md: what a page says is done, in that order.
 
-Each page has a folder of its own, and is read from top to bottom. What becomes of a block is said in its
-first line, after the language:
+Each page has a folder of its own, and is read from top to bottom. The first line of a block says, after
+the language, what is done with it:
 
     ```python                       run, with the names of the page's blocks before it; may `await`
     ```python title="jobs.py"       written to this file
