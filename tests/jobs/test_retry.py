@@ -61,6 +61,10 @@ def test_a_factor_of_one_waits_the_same_each_time() -> None:
     assert {retry.wait(attempt, 0.9) for attempt in range(1, 50)} == {30.0}
 
 
+def test_a_job_may_be_run_but_once() -> None:
+    assert Retry(max_attempts=1).max_attempts == 1
+
+
 @pytest.mark.parametrize(
     ("given", "text"),
     [
