@@ -27,6 +27,7 @@ from stoker.brokers.conformance.promises.looking import (
     GettingPromises,
 )
 from stoker.brokers.conformance.promises.moving import MovingPromises
+from stoker.brokers.conformance.promises.opening import OpeningPromises
 from stoker.brokers.conformance.promises.pausing import PausingPromises
 from stoker.brokers.conformance.promises.racing import RacingPromises
 from stoker.brokers.conformance.promises.reclaiming import (
@@ -58,6 +59,7 @@ class BrokerContract(Fixtures):
         tried = frozenset[str]().union(*(vars(each).get("tries", ()) for each in type(self).__mro__))
         assert broker.capabilities == tried
 
+    TestOpening = OpeningPromises
     TestEnqueueing = EnqueueingPromises
     TestUniqueKeys = UniqueKeyPromises
     TestReplacing = ReplacingPromises

@@ -34,6 +34,14 @@ class WaitingPromises:
         job = await broker.settled(claim.id, SOON)
         assert job is not None and (job.id, job.state, job.reason) == (claim.id, state, "why")
 
+    async def test_who_has_no_time_to_wait_still_gets_an_answer(self, broker: Broker) -> None:
+        claim = await start(broker)
+        assert await broker.settled(claim.id, 0.0) is None
+        await finish(broker, claim)
+        assert await broker.settled(claim.id, 0.0) is not None
+        with pytest.raises(JobNotFound):
+            await broker.settled(new_job().id, 0.0)
+
     async def test_none_after_the_timeout(self, broker: Broker) -> None:
         claim = await start(broker)
         with anyio.fail_after(SOON):

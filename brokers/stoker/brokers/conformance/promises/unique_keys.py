@@ -236,3 +236,13 @@ class ReplacingPromises:
         job = await job_of(broker, holder.id)
         waited = job.scheduled_at - job.created_at
         assert timedelta(seconds=1050) <= waited < timedelta(seconds=1060)
+
+    async def test_where_the_holder_is_gone_no_other_job_is_replaced(self, broker: Broker) -> None:
+        gone = await start(broker, new_job(unique=MINUTE))
+        await finish(broker, gone)
+        assert await broker.prune({State.COMPLETED: Keep(count=0)}, 10) == 1
+        other = new_job(payload=b'{"other": true}')
+        await broker.enqueue([other])
+        new = new_job(unique=Holding("key", scope=60.0, on_conflict="replace"))
+        assert await broker.enqueue([new]) == [Enqueued(gone.id, False)]
+        assert bytes((await job_of(broker, other.id)).payload) == other.payload
