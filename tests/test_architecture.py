@@ -34,7 +34,7 @@ HOMES = {
     "redis": {"brokers/stoker/brokers/redis"},
     "yaml": {"daemon/stoker/daemon/configuration"},
     "structlog": {"daemon/stoker/daemon/logs"},
-    "cyclopts": {"daemon/stoker/daemon/commands"},
+    "cyclopts": {"daemon/stoker/daemon/command_line"},
     "croniter": {"jobs/stoker/jobs"},
     "aiosmtplib": {"handlers/stoker/handlers/mail"},
     "xlsxwriter": {"handlers/stoker/handlers/reports"},
