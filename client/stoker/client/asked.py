@@ -27,16 +27,18 @@ def asked(entries: Iterable[Entry]) -> Iterator[Asked]:
     """Each entry as a record. Raises InvalidJob for what is no entry."""
     if isinstance(entries, Call | str | Mapping) or not isinstance(entries, Iterable):
         raise InvalidJob(f"enqueue_many takes a list of calls, not {shown(entries)}")
-    for entry in entries:
-        match entry:
-            case Call():
-                yield Asked(entry)
-            case (str() as name, arguments):
-                yield Asked(name, arguments)
-            case (str() as name, arguments, EnqueueOptions() as options):
-                yield Asked(name, arguments, options)
-            case _:
-                raise refusal(entry)
+    return map(_one, entries)
+
+
+def _one(entry: object) -> Asked:
+    match entry:
+        case Call():
+            return Asked(entry)
+        case (str() as name, arguments):
+            return Asked(name, arguments)
+        case (str() as name, arguments, EnqueueOptions() as options):
+            return Asked(name, arguments, options)
+    raise refusal(entry)
 
 
 def refusal(given: object) -> InvalidJob:

@@ -190,7 +190,7 @@ class Client:
         one: a filter without an index looks at a bounded number of jobs at a time. Raises InvalidFilter
         for a limit or a cursor that is none.
         """
-        if not isinstance(limit, int) or not 1 <= limit <= MOST_OF_A_PAGE:
+        if type(limit) is not int or not 1 <= limit <= MOST_OF_A_PAGE:
             raise InvalidFilter(f"limit lies between 1 and {MOST_OF_A_PAGE:,}, not {limit!r}")
         query = Query() if filter is None else filter.query()
         return await self.broker.find(query, limit=limit, cursor=cursor)
