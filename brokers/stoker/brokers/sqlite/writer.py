@@ -13,43 +13,23 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 from stoker.brokers.instant import HostClock
 from stoker.brokers.sqlite.checkpoint import IDLE_AFTER, Checkpointer
 from stoker.brokers.sqlite.failures import BUSY, mapped, primary_code
+from stoker.brokers.sqlite.requests import Group, Operation, Request, answer
 from stoker.brokers.sqlite.statements import Statements
 from stoker.brokers.sqlite.transaction import Notes, Transaction
 from stoker.jobs.errors import BrokerUnavailable
 
 T = TypeVar("T")
-Operation = Callable[[Transaction], T]
 
 LARGEST_GROUP = 200
-CALL_DEADLINE = 5.0
-"""Seconds that a write waits for the lock before its caller is told that the store is out."""
 SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.005
 """Seconds between tries for the write lock. SQLite's own busy handler would sleep for up to 100 ms."""
 OTHERS_LOOK = 0.05
 """Seconds between looks at whether other connections have written."""
-
-
-class Request(Generic[T]):
-    """A write that waits for its turn, and whom to tell."""
-
-    __slots__ = ("deadline", "error", "first", "future", "loop", "operation", "value")
-
-    def __init__(self, operation: Operation[T], first: bool) -> None:
-        self.operation = operation
-        self.first = first
-        self.loop = asyncio.get_running_loop()
-        self.future: asyncio.Future[T] = self.loop.create_future()
-        self.deadline = time.monotonic() + CALL_DEADLINE
-        self.value: T | None = None
-        self.error: BaseException | None = None
-
-
-Group = list[Request[Any]]
 
 
 class Tell:
@@ -86,6 +66,7 @@ class Writer:
         self._thread: threading.Thread | None = None
         self._closing = False
         self._looked = 0.0
+        self._worked = 0.0
         self._version = 0
 
     def start(self) -> None:
@@ -169,7 +150,7 @@ class Writer:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            _answer(group)
+            answer(group)
         self._look_for_others()
         if self._checkpointer.due:
             self._checkpoint()
@@ -197,7 +178,7 @@ class Writer:
         late = [request for request in group if request.deadline <= now]
         if late:
             self._fail(late, error)
-            _answer(late)
+            answer(late)
             group[:] = [request for request in group if request.deadline > now]
 
     def _run_together(self, group: Group) -> bool:
@@ -235,6 +216,7 @@ class Writer:
         self._committed(transaction.notes)
 
     def _committed(self, notes: Notes) -> None:
+        self._worked = time.monotonic()
         self._checkpointer.committed()
         self._tell.after_commit(notes)
 
@@ -242,8 +224,6 @@ class Writer:
         self._look_for_others()
         if self._checkpointer.pending and time.monotonic() - self._worked > IDLE_AFTER:
             self._checkpoint()
-
-    _worked = 0.0
 
     def _look_for_others(self) -> None:
         now = time.monotonic()
@@ -277,31 +257,8 @@ class Writer:
         rest: Group = []
         self._drain(rest)
         self._fail(rest, BrokerUnavailable(f"the database {self._path} was closed"))
-        _answer(rest)
+        answer(rest)
 
 
 def _others_later(request: Request[Any]) -> bool:
     return not request.first
-
-
-def _answer(group: Group) -> None:
-    """Wake each loop once for all of its requests."""
-    loops: dict[asyncio.AbstractEventLoop, Group] = {}
-    for request in group:
-        loops.setdefault(request.loop, []).append(request)
-    for loop, requests in loops.items():
-        try:
-            loop.call_soon_threadsafe(_resolve, requests)
-        except RuntimeError:
-            if not loop.is_closed():
-                raise
-
-
-def _resolve(requests: Group) -> None:
-    for request in requests:
-        if request.future.done():
-            continue  # its caller has been cancelled
-        if request.error is not None:
-            request.future.set_exception(request.error)
-        else:
-            request.future.set_result(request.value)
