@@ -9,15 +9,16 @@ from rich.console import Console
 
 from stoker.brokers.connecting import connect
 from stoker.client import Client
+from stoker.daemon.beside import beside
+from stoker.daemon.daemon_process import DaemonProcess, start_daemon
 from stoker.daemon.demo import mix
 from stoker.daemon.demo.checking import Finding, check
-from stoker.daemon.demo.daemon_process import DaemonProcess, start_daemon
 from stoker.daemon.demo.gathering import gather
 from stoker.daemon.demo.mailbox import open_mailbox
 from stoker.daemon.demo.play import Play
 from stoker.daemon.demo.stage import fill_database, set_stage
 from stoker.daemon.demo.table import display, summary
-from stoker.daemon.demo.watching import beside, show_moments
+from stoker.daemon.demo.watching import show_moments
 from stoker.jobs.errors import StokerError
 
 LIMIT = 120.0
@@ -72,7 +73,8 @@ class _Demo:
             try:
                 async with connect(stage.broker, create=True) as broker:
                     await broker.migrate()
-                    async with Client(broker) as client, start_daemon(stage) as daemon:
+                    starting = start_daemon(stage.config, log=stage.log, environment=stage.environment)
+                    async with Client(broker) as client, starting as daemon:
                         play = Play(client, stage.marks)
                         with display(self.console) as show:
                             await beside(

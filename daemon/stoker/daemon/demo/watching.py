@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine
-from typing import Any, Never, TypeVar
+from collections.abc import Callable
+from typing import Never
 
 from stoker.daemon.demo.mailbox import Mailbox
 from stoker.daemon.demo.play import Play
@@ -14,8 +14,6 @@ SHOW_EVERY = 0.25
 """Seconds between two looks at the counts."""
 RATE_OVER = 5
 """Looks over which the rate is taken."""
-
-T = TypeVar("T")
 
 
 async def show_moments(play: Play, mailbox: Mailbox, show: Callable[[Moment], None]) -> Never:
@@ -35,18 +33,3 @@ async def show_moments(play: Play, mailbox: Mailbox, show: Callable[[Moment], No
 
 def _ended(counts: Counts) -> int:
     return counts.completed + counts.failed + counts.cancelled + counts.skipped
-
-
-async def beside(main: Coroutine[Any, Any, T], *others: Coroutine[Any, Any, Never]) -> T:
-    """Run `main` to its end. If one of the others falls, so does it, with that error."""
-    first = asyncio.ensure_future(main)
-    tasks: list[asyncio.Future[Any]] = [first, *map(asyncio.ensure_future, others)]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-        return first.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -3,7 +3,7 @@ from typing import Never
 
 import pytest
 
-from stoker.daemon.demo.watching import beside
+from stoker.daemon.beside import beside
 
 
 async def forever() -> Never:

@@ -4,12 +4,11 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Never
 
-from stoker.daemon.demo.stage import Stage
 from stoker.jobs.errors import StokerError
 
 STOP_LIMIT = 15.0
@@ -28,6 +27,10 @@ class DaemonProcess:
     def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
         self._process = process
         self._log = log
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
 
     async def watch(self) -> Never:
         """Wait for its end, and raise DaemonGone with its last words: it should go on."""
@@ -56,21 +59,23 @@ class DaemonProcess:
 
 
 @asynccontextmanager
-async def start_daemon(stage: Stage) -> AsyncIterator[DaemonProcess]:
-    """The daemon for this stage; stopped at the end, however that comes about."""
-    command = ["-m", "stoker.daemon", "run", "--config", str(stage.config)]
-    with stage.log.open("wb") as log:
+async def start_daemon(
+    config: Path, *, log: Path, environment: Mapping[str, str]
+) -> AsyncIterator[DaemonProcess]:
+    """A daemon with this configuration, in its folder; stopped at the end, however that comes about."""
+    command = ["-m", "stoker.daemon", "run", "--config", str(config)]
+    with log.open("wb") as stream:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             *command,
             stdin=asyncio.subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            env=stage.environment,
-            cwd=stage.folder,
+            stdout=stream,
+            stderr=stream,
+            env=environment,
+            cwd=config.parent,
             start_new_session=True,
         )
-    daemon = DaemonProcess(process, stage.log)
+    daemon = DaemonProcess(process, log)
     try:
         yield daemon
     finally:
