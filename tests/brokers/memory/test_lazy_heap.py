@@ -53,9 +53,12 @@ def test_one_record_may_be_in_it_again_at_the_same_time() -> None:
 
 def test_discarded_entries_do_not_pile_up() -> None:
     heap = LazyHeap()
-    numbers = [heap.push(at, record()) for at in range(1000)]
-    random.Random(1).shuffle(numbers)
-    for number in numbers[10:]:
-        heap.discard(number)
-    assert len(heap) == 10
-    assert len(heap._entries) <= 2 * WORTH_CLEARING
+    chance = random.Random(1)
+    times = chance.sample(range(1000), 1000)
+    numbers = {at: heap.push(at, record(str(at))) for at in times}
+    kept = sorted(times[:200])
+    for at in chance.sample(times[200:], 800):
+        heap.discard(numbers[at])
+    assert len(heap) == 200
+    assert len(heap._entries) <= 2 * 200 + WORTH_CLEARING
+    assert [each.id for each in iter(heap.pop, None)] == [str(at) for at in kept]

@@ -54,6 +54,9 @@ def test_a_block_that_grows_in_the_middle_is_split_with_its_counts() -> None:
     # All before the first one: the clock was set back, and they go into its block.
     records += [add(listing, seq, seq, NAMES[seq % 2]) for seq in range(1, 3 * SIZE)]
     assert len(listing._blocks) > 1
+    for block in listing._blocks:
+        for name in NAMES:
+            assert block.counts[name] == sum(record.counted == name for record in block.records)
     newest = list(listing.newest(NAMES, END, BEGIN))
     assert newest == sorted(records, key=place_of, reverse=True)
     for record in records:

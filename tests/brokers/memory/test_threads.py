@@ -50,7 +50,7 @@ async def test_an_end_on_another_loop_wakes_who_waits_here() -> None:
     async with MemoryBroker() as broker:
         claim = await start(broker)
         with anyio.fail_after(LIMIT):
-            waiting = asyncio.ensure_future(broker.settled(claim.id, 60.0))
+            waiting = asyncio.ensure_future(broker.settled(claim.id, LIMIT))
             await anyio.wait_all_tasks_blocked()
             await elsewhere(broker.settle([ending(claim)]))
             job = await waiting
@@ -62,7 +62,7 @@ async def test_an_end_here_wakes_who_waits_on_another_loop() -> None:
     waits = threading.Event()
 
     async def wait(broker: MemoryBroker, id: str) -> None:
-        waiting = asyncio.ensure_future(broker.settled(id, 60.0))
+        waiting = asyncio.ensure_future(broker.settled(id, LIMIT))
         await anyio.wait_all_tasks_blocked()
         waits.set()
         ended.append(await waiting)

@@ -146,6 +146,13 @@ class UniqueKeyPromises:
             await broker.enqueue([new_job(unique=Holding("key", on_conflict="error"))])
         assert raised.value.holder == holder.id
 
+    async def test_an_error_over_a_job_of_the_same_list_leaves_none_of_it(self, broker: Broker) -> None:
+        first, second = new_job(unique=ACTIVE), new_job(unique=Holding("key", on_conflict="error"))
+        with pytest.raises(UniqueConflict, match=first.id):
+            await broker.enqueue([first, second])
+        assert await broker.get([first.id, second.id]) == [None, None]
+        assert await free(broker)
+
     async def test_a_free_key_raises_no_error(self, broker: Broker) -> None:
         job = new_job(unique=Holding("key", on_conflict="error"))
         assert await broker.enqueue([job]) == [Enqueued(job.id, True)]
