@@ -175,7 +175,6 @@ class QueuePromises:
             (["reports", "!reports"], set()),
             (["MAIL.*"], set()),
         ],
-        ids=str,
     )
     async def test_only_queues_of_the_set_are_taken_from(
         self, broker: Broker, patterns: list[str], queues: set[str]

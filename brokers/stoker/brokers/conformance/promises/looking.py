@@ -197,7 +197,6 @@ class FilteringPromises:
             (Query(states=(State.FAILED,), types=("type.f*",), tags=("all",)), {"failed"}),
             (Query(types=("nothing",)), set()),
         ],
-        ids=str,
     )
     async def test_by_what_a_job_is(
         self, broker: Broker, jobs: dict[str, str], query: Query, names: set[str]

@@ -94,7 +94,7 @@ class EnqueueInPromises:
         assert [job is not None for job in found] == [True, True, False, False]
         assert (await counts_of(broker)).total == 3
 
-    @pytest.mark.parametrize("connection", [None, object(), "connection"], ids=str)
+    @pytest.mark.parametrize("connection", [None, object(), "connection"])
     async def test_what_is_no_connection_of_the_store_is_refused(
         self, broker: Broker, connection: object
     ) -> None:
