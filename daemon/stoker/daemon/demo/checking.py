@@ -62,8 +62,11 @@ def _endings(evidence: Evidence) -> Iterable[Finding]:
 
 def _ending(state: str, attempts: int, reason: str | None, crashes: int) -> str:
     text = f"{state} ({reason})" if reason else str(state)
-    text += f" in run {attempts}" if attempts != 1 else ""
-    return f"{text} after {crashes} crashes" if crashes else text
+    if crashes:
+        return f"{text} after {crashes} crashes"
+    if attempts == 1:
+        return text
+    return f"{text} in run {attempts}" if attempts else f"{text}, never run"
 
 
 def _counted(endings: Counter[str]) -> str:

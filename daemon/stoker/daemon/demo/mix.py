@@ -22,6 +22,8 @@ MONTHS = (date(2026, 1, 1), date(2026, 2, 1))
 KINDS: tuple[Kind, ...] = ("daily", "weekly", "monthly")
 FORMATS: tuple[Format, ...] = ("csv", "xlsx")
 HOUR = 3600.0
+SINGLES, SINGLE_KEYS = 30, 3
+"""Calls that ask for unique jobs, and the jobs that they come to."""
 
 
 class Planned(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,7 +66,7 @@ def mix(jobs: int) -> list[Planned]:
             call=send.bind(f"reader{number}@shop.example", f"Offer {number}", "A good one."),
             recipient=f"reader{number}@shop.example",
         )
-        for number in range(max(jobs, LEAST) - len(fixed))
+        for number in range(max(jobs, LEAST) - len(fixed) + SINGLES - SINGLE_KEYS)
     ]
     return fixed + mails
 
@@ -134,9 +136,10 @@ def _kinds() -> Iterator[Planned]:
         yield Planned(group=THREADS, call=demo.digest_in_thread.bind(f"text {number}"))
     for _ in range(20):
         yield Planned(group=STEPS, call=demo.Tidy.bind())
-    for number in range(30):
-        # Ten of each three ask for one and the same job; the first stands for all.
-        call = demo.single.bind(number).options(unique=f"single {number % 3}", delay=2)
+    for number in range(SINGLES):
+        # Several ask for one and the same job; the first stands for all.
+        key = f"single {number % SINGLE_KEYS}"
+        call = demo.single.bind(number).options(unique=key, delay=2)
         yield Planned(group=SINGLE, call=call)
 
 
