@@ -4,6 +4,7 @@ A line in a test that has to let real time pass says why, in a comment that star
 """
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -166,7 +167,25 @@ def test_no_function_is_long() -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST_FUNCTION} == {}
 
 
-# How tests wait
+# How tests are named, and how they wait
+
+
+@pytest.mark.slow
+def test_every_test_has_one_name_in_all_processes() -> None:
+    # Where names come from sets or addresses, tests cannot be spread over processes.
+    collected = [
+        subprocess.run(
+            [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+        ).stdout.splitlines()
+        for seed in ("1", "2")
+    ]
+    first, second = (sorted(line for line in lines if "::" in line) for lines in collected)
+    assert first == second
+    assert len(first) > 1000
 
 
 def sleeps(path: Path) -> Iterator[tuple[int, str]]:
