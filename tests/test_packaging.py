@@ -162,6 +162,56 @@ def test_an_unpacked_wheel_works_by_itself(wheel: Path, tmp_path: Path) -> None:
     assert done.stdout == f"{tmp_path}/site/stoker/jobs/job.py []\n"
 
 
+PRODUCER = """
+import sys
+
+before = set(sys.modules)
+from stoker.client import Client, JobFilter, SyncClient, Unique
+
+with SyncClient("memory://") as stoker:
+    job = stoker.enqueue("mail.send", {"to": "ada@example.org"}, unique=True, delay="1h")
+    assert stoker.status(job.id).state == "pending"
+    stoker.cancel(job.id)
+print(*sorted({name.split(".")[0] for name in set(sys.modules) - before}))
+"""
+
+
+def test_a_producer_loads_nothing_that_it_was_not_asked_to_install() -> None:
+    done = subprocess.run([sys.executable, "-c", PRODUCER], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    loaded = set(done.stdout.split()) - sys.stdlib_module_names
+    assert {"stoker", "msgspec"} <= loaded
+    allowed = {"stoker"}.union(
+        *(needed_for(Requirement(line).name) for line in PROJECT["project"]["dependencies"])
+    )
+    packages = importlib.metadata.packages_distributions()
+    assert {
+        (name, package)
+        for name in loaded
+        for package in packages.get(name, [])
+        if canonicalize_name(package) not in allowed
+    } == set()
+
+
+def needed_for(name: str) -> set[str]:
+    """The package and those that it needs on this platform, without extras."""
+    needed: set[str] = {canonicalize_name(name)}
+    for line in importlib.metadata.requires(name) or []:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+            needed |= needed_for(requirement.name)
+    return needed
+
+
+@pytest.mark.parametrize(
+    "part", ["structlog", "yaml", "cyclopts", "rich", "sqlalchemy", "stoker.daemon"]
+)
+def test_a_producer_does_without(part: str) -> None:
+    blocked = f"import sys; sys.modules[{part!r}] = None\n{PRODUCER}"
+    done = subprocess.run([sys.executable, "-c", blocked], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_the_source_archive_builds_the_same_wheel(wheel: Path, tmp_path: Path) -> None:
     archive = build("sdist", tmp_path / "sdist")
     with tarfile.open(archive) as opened:
