@@ -1,18 +1,21 @@
 """A supervisor starts actors in order, stops them in reverse, and restarts the fallen.
 
-Strategies and restart budgets are those of Erlang/OTP's supervisors. Two rules keep the order under
-cancellation: each child runs shielded and is cancelled through its own scope, one after the other;
-and no child is started by `TaskGroup.start()`, which hangs with a shielded child if the supervisor
-is cancelled meanwhile.
+Strategies and restart budgets are those of Erlang/OTP's supervisors. Three rules keep the order under
+cancellation: each child runs shielded and is cancelled through its own scope, one after the other; no
+child is started by `TaskGroup.start()`, which hangs with a shielded child if the supervisor is
+cancelled meanwhile; and a stop that has begun goes through to its end, also if it is asked for twice.
 """
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Coroutine, Sequence
 from enum import Enum
+from typing import Any
 
 import anyio
 import msgspec
 from anyio.abc import TaskGroup, TaskStatus
+from anyio.lowlevel import checkpoint_if_cancelled
 
 from stoker.daemon.supervision.actor import Actor
 from stoker.jobs.clock import Clock
@@ -59,9 +62,6 @@ class _Life:
         self.is_up.set()
 
 
-_Report = Callable[[_Life], None]
-
-
 class Supervisor:
     """An actor made of actors: so trees nest.
 
@@ -87,24 +87,33 @@ class Supervisor:
         self._budget = budget or Budget()
         self._falls: deque[float] = deque()
         self._lives: list[_Life | None] = [None] * len(self._children)
+        self._fell = asyncio.Event()
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
-        send, receive = anyio.create_memory_object_stream[_Life](len(self._children) * 4 + 16)
+        self._falls.clear()  # whoever restarts this supervisor gives it its whole budget again
+        everybody = range(len(self._children))
         try:
-            async with send, receive, anyio.create_task_group() as group:
+            async with anyio.create_task_group() as group:
                 try:
-                    await self._start(range(len(self._children)), group, send.send_nowait)
+                    await self._start(everybody, group)
                     task_status.started()
-                    async for life in receive:
-                        if life.error is not None and self._lives[life.index] is life:
-                            await self._mend(life, group, send.send_nowait)
+                    await self._mend_the_fallen(group)
                 finally:
-                    with anyio.CancelScope(shield=True):
-                        await self._stop(range(len(self._children)))
-        except BaseExceptionGroup as error:
-            raise _alone(error) from None
+                    await _to_the_end(self._stop(everybody))
+        except BaseExceptionGroup as errors:
+            error = _alone(errors)
+            raise error from error.__cause__
 
-    async def _mend(self, fallen: _Life, group: TaskGroup, report: _Report) -> None:
+    async def _mend_the_fallen(self, group: TaskGroup) -> None:
+        while True:
+            self._fell.clear()
+            fallen = next((life for life in self._lives if life and life.error), None)
+            if fallen is None:
+                await self._fell.wait()
+            else:
+                await self._mend(fallen, group)
+
+    async def _mend(self, fallen: _Life, group: TaskGroup) -> None:
         self._charge(fallen)
         last = len(self._children)
         match self._strategy:
@@ -114,40 +123,46 @@ class Supervisor:
                 affected = range(fallen.index, last)
             case Strategy.ONE_FOR_ALL:
                 affected = range(last)
-        with anyio.CancelScope(shield=True):
-            await self._stop(affected)
-        await self._start(affected, group, report)
+        await _to_the_end(self._stop(affected))
+        await self._start(affected, group)
 
-    async def _start(self, indices: range, group: TaskGroup, report: _Report) -> None:
+    async def _start(self, indices: range, group: TaskGroup) -> None:
         for index in indices:
             while True:
+                await checkpoint_if_cancelled()
                 life = self._lives[index] = _Life(index, self._children[index])
-                group.start_soon(self._live, life, report, name=f"{self.name}/{life.actor.name}")
+                group.start_soon(self._live, life, name=f"{self.name}/{life.actor.name}")
                 await life.is_up.wait()
                 if life.error is None:
                     break
-                self._lives[index] = None  # so that its report is not charged a second time
+                self._lives[index] = None  # so that it is not charged a second time
                 self._charge(life)
 
-    async def _live(self, life: _Life, report: _Report) -> None:
+    async def _live(self, life: _Life) -> None:
         try:
             with life.scope:
                 try:
                     await life.actor.run(task_status=life)
                 except (Exception, BaseExceptionGroup) as error:
                     life.error = _as_exception(error)
-                    self._tell(life)
+                except asyncio.CancelledError as error:
+                    if life.stopping:
+                        raise
+                    # Nobody stops it: it has awaited something that somebody else cancelled. Let out,
+                    # that would pass for a stop, and end the supervisor without a word.
+                    life.error = StokerError("it was cancelled from inside")
+                    life.error.__cause__ = error
+                if life.error is not None:
+                    self._tell(life, life.error)
         finally:
             life.is_up.set()  # a fall before it was up releases whoever waits for that
             life.ended.set()
-        if not life.stopping:
-            report(life)
+            self._fell.set()
 
-    def _tell(self, life: _Life) -> None:
-        error = life.error
-        self._emit(
-            ChildFell(self.name, life.actor.name, f"{type(error).__name__}: {error}", not life.stopping)
-        )
+    def _tell(self, life: _Life, error: Exception) -> None:
+        restarts = not life.stopping and self._recent_falls() < self._budget.restarts
+        text = f"{type(error).__name__}: {error}"
+        self._emit(ChildFell(self.name, life.actor.name, text, restarts))
 
     async def _stop(self, indices: range) -> None:
         for index in reversed(indices):
@@ -158,15 +173,34 @@ class Supervisor:
                 self._lives[index] = None
 
     def _charge(self, life: _Life) -> None:
-        now = self._clock.elapsed()
-        self._falls.append(now)
-        while self._falls[0] < now - self._budget.within:
-            self._falls.popleft()
-        if len(self._falls) > self._budget.restarts:
+        self._falls.append(self._clock.elapsed())
+        falls = self._recent_falls()
+        if falls > self._budget.restarts:
             raise TooManyRestarts(
-                f"{self.name}: {len(self._falls)} falls within {self._budget.within:g} s, "
+                f"{self.name}: {falls} falls within {self._budget.within:g} s, "
                 f"the last one of {life.actor.name}: {life.error}"
             ) from life.error
+
+    def _recent_falls(self) -> int:
+        start = self._clock.elapsed() - self._budget.within
+        while self._falls and self._falls[0] < start:
+            self._falls.popleft()
+        return len(self._falls)
+
+
+async def _to_the_end(call: Coroutine[Any, Any, None]) -> None:
+    """Await this to its end, however often we are cancelled meanwhile, by a scope or natively."""
+    task = asyncio.ensure_future(call)
+    cancelled: asyncio.CancelledError | None = None
+    with anyio.CancelScope(shield=True):
+        while not task.done():
+            try:
+                await asyncio.wait([task])
+            except asyncio.CancelledError as error:
+                cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
 
 
 def _alone(error: BaseException) -> BaseException:
