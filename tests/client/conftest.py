@@ -1,5 +1,7 @@
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -107,11 +109,16 @@ def database(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def file(database: Path) -> str:
-    """The URL of a database that is there."""
+def file(database: Path) -> str:
+    """The URL of a database that is there; for tests that await, and others."""
     url = f"sqlite:///{database}"
-    async with connect(url, create=True) as broker:
-        await broker.publish([each.type_info() for each in (generate, plain, once)])
+
+    async def make() -> None:
+        async with connect(url, create=True) as broker:
+            await broker.publish([each.type_info() for each in (generate, plain, once)])
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, make()).result()
     return url
 
 

@@ -53,11 +53,11 @@ def configured(path: str | Path | None, environment: Mapping[str, str]) -> Confi
     file = Path(path or DEFAULT_FILE)
     if path is not None or file.exists():
         sources.append(_file(file))
-    brokers = [url for source in sources if (url := _broker(source)) is not None]
-    sizes = [limit for source in sources if (limit := _max_payload(source)) is not None]
+    brokers = (url for source in sources if (url := _broker(source)) is not None)
+    sizes = (limit for source in sources if (limit := _max_payload(source)) is not None)
     return Configured(
-        broker=brokers[0] if brokers else anchored(DEFAULT_BROKER, Path.cwd()),
-        max_payload=sizes[0] if sizes else MAX_PAYLOAD,
+        broker=next(brokers, None) or anchored(DEFAULT_BROKER, Path.cwd()),
+        max_payload=next(sizes, MAX_PAYLOAD),
     )
 
 

@@ -1,5 +1,8 @@
 """Forks of this process, told to those who hold connections."""
 
+# Executors hold a lock of theirs around a fork too, and closing a connection needs an executor. What is
+# registered last is called first: so they must have registered before us.
+import concurrent.futures.thread  # noqa: F401
 import os
 import threading
 from functools import cache

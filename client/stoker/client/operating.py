@@ -8,7 +8,7 @@ import msgspec
 
 from stoker.brokers.protocol import Broker
 from stoker.client.job_filter import JobFilter
-from stoker.client.results import missing
+from stoker.client.results import missing, status_of
 from stoker.client.ticket import Ticket
 from stoker.jobs.errors import InvalidFilter, NotRetryable
 from stoker.jobs.operating import Query
@@ -27,6 +27,7 @@ FIRST_LOOK, LAST_LOOK = 0.02, 1.0
 
 async def cancel_one(broker: Broker, ticket: Ticket, reason: str | None) -> CancelVerdict:
     """See `Client.cancel`."""
+    await _refuse_open(broker, ticket)
     [answer] = await broker.cancel([ticket.id], reason)
     if answer.verdict == "unknown":
         raise missing(ticket)
@@ -35,6 +36,7 @@ async def cancel_one(broker: Broker, ticket: Ticket, reason: str | None) -> Canc
 
 async def retry_one(broker: Broker, ticket: Ticket) -> None:
     """See `Client.retry`."""
+    await _refuse_open(broker, ticket)
     [answer] = await broker.retry([ticket.id])
     match answer.verdict:
         case "unknown":
@@ -47,6 +49,12 @@ async def retry_one(broker: Broker, ticket: Ticket) -> None:
             raise NotRetryable(
                 f"job {ticket.id} cannot be retried: job {answer.holder} holds its unique key"
             )
+
+
+async def _refuse_open(broker: Broker, ticket: Ticket) -> None:
+    """Look first where the caller's transaction may be open: a write could wait for its lock in vain."""
+    if ticket.origin == "joined":
+        await status_of(broker, ticket)
 
 
 async def cancel_all(broker: Broker, chosen: JobFilter, reason: str | None) -> int:
