@@ -15,7 +15,8 @@ def size(value: int | str) -> int:
     if isinstance(value, str) and (found := _SIZE.fullmatch(value.strip().upper())):
         whole, fraction, unit = found[1], found[2] or "", found[3] or "B"
         # In whole numbers, so that 0.1MB is 100,000 bytes and not nearly so.
-        bytes, rest = divmod(int(whole + fraction) * _BYTES.get(unit, 0), 10 ** len(fraction))
+        scale: int = 10 ** len(fraction)
+        bytes, rest = divmod(int(whole + fraction) * _BYTES.get(unit, 0), scale)
         if unit in _BYTES and not rest:
             return bytes
     raise ValueError(f"{value!r} is not a size: write bytes, or text such as '256KiB' or '1MB'")
