@@ -31,6 +31,7 @@ def detail(store: Store, now: Instant, id: str) -> JobDetail | None:
 
 def find(store: Store, query: Query, limit: int, cursor: str | None) -> Page:
     """See `Operate.find`. States and times are found; the other filters are tried on each."""
+    limit = max(0, limit)
     narrowed = bool(query.types or query.queues or query.tags or query.finished_since)
     most = EXAMINED if narrowed else limit + 1
     since = -_LAST if query.since is None else stamp(query.since)

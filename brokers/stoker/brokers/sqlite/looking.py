@@ -48,6 +48,7 @@ def detail(reading: Reading, id: str) -> JobDetail | None:
 
 def find(reading: Reading, query: Query, limit: int, cursor: str | None) -> Page:
     """See `Operate.find`: one index for each state, merged; the other filters are tried on each."""
+    limit = max(0, limit)
     narrowed = bool(query.types or query.queues or query.tags or query.finished_since)
     most = EXAMINED if narrowed else limit + 1
     rows = _newest(reading, query, most, cursor)
