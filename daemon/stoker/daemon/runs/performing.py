@@ -7,9 +7,12 @@ from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
+import msgspec
+
 from stoker.daemon.runs.record import Record
 from stoker.handlers.collecting import AnyHandler
 from stoker.handlers.context import Context, Services
+from stoker.handlers.endings import ending_of
 from stoker.handlers.executing import execute
 from stoker.handlers.middleware import Middleware
 from stoker.handlers.resources import Resources
@@ -64,7 +67,15 @@ class Performer:
             else:
                 ending = await self._execute_in_time(record, handler, timeout)
         except asyncio.CancelledError as error:
-            return _interrupted(record, error)
+            if record.interruption is not None:
+                return interrupted(record)
+            # Not from us: the handler cancelled something of its own and let it out.
+            ending = _let_out(error, handler, claim.attempts)
+        except (KeyboardInterrupt, GeneratorExit):
+            raise
+        except BaseException as error:
+            # sys.exit() in a handler ends the run, not the process.
+            ending = _let_out(error, handler, claim.attempts)
         return _after_interruption(record, ending)
 
     async def _execute_in_time(self, record: Record, handler: AnyHandler, timeout: float) -> Ending:
@@ -78,9 +89,7 @@ class Performer:
         # A handler may have caught the cancellation, or a thread ended after its time.
         return timed_out(timeout) if limit.expired() else ending
 
-    async def _execute(
-        self, record: Record, handler: AnyHandler, deadline: datetime | None
-    ) -> Ending:
+    async def _execute(self, record: Record, handler: AnyHandler, deadline: datetime | None) -> Ending:
         claim = record.claim
         context = record.context = Context(
             claim, record, worker=self._worker, deadline=deadline, services=self._services
@@ -123,23 +132,39 @@ async def _no_thread(call: Callable[[], Any]) -> Any:
     raise AssertionError("an async handler does not run in a thread")
 
 
-def _interrupted(record: Record, error: asyncio.CancelledError) -> Ending | None:
-    match record.interruption:
-        case "cancel":
-            return Stopped(record.reason)
-        case "shutdown" | "fenced":
-            return Released(record.reason or record.interruption)
-        case "lost":
-            return None
-        case None:
-            # Not from us: the handler cancelled something of its own and let it out.
-            return Raised(f"CancelledError: {error}".rstrip(": "))
+def interrupted(record: Record) -> Ending | None:
+    """The ending of a run that went, or is given up, because it was told to end.
+
+    None if the lease is lost, so that there is nothing left to say.
+    """
+    if record.interruption == "lost":
+        return None
+    if record.timeout is not None and record.overdue(record.interrupted_at or 0.0):
+        return timed_out(record.timeout)  # its time was up before anybody interrupted it
+    if record.interruption == "cancel":
+        return Stopped(record.reason)
+    return Released(record.reason or "shutdown", started=record.begun)
 
 
 def _after_interruption(record: Record, ending: Ending) -> Ending | None:
     """A success counts, even a late one; an error on the way out is the interruption's, not a run's."""
+    if record.interruption is None:
+        return ending
     if record.interruption == "lost":
         return None
-    if record.interruption in ("shutdown", "fenced") and isinstance(ending, Raised):
-        return Released(record.reason or "shutdown")
+    if not isinstance(ending, Raised):
+        return ending
+    if ending.timed_out:
+        # A child knows by itself which of the two came first.
+        return ending if record.in_child else interrupted(record)
+    record.log(record.claim, f"raised on its way out: {ending.error}", "warning")
+    return interrupted(record)
+
+
+def _let_out(error: BaseException, handler: AnyHandler, attempt: int) -> Ending:
+    """The ending for what is no Exception, of which retry policies say nothing: it may run again."""
+    retry = handler.options.retry
+    ending = ending_of(error, retry, attempt)
+    if isinstance(ending, Raised):
+        return msgspec.structs.replace(ending, for_good=isinstance(error, retry.give_up_on))
     return ending

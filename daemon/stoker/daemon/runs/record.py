@@ -1,6 +1,7 @@
 """One run in this process: the claim it works under, and the news of it that is not yet stored."""
 
 import asyncio
+import threading
 from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,17 +20,20 @@ renewed in time; the lease is another's already."""
 class Record:
     """A run, from its claim until its settlement is acknowledged.
 
-    It is the handler context's sink: `progress` and `log` may come from any thread. Everything else
-    belongs to the event loop of the runs.
+    It is the handler context's sink: `progress` and `log` may come from any thread, and news may be
+    taken and put back in any. Everything else belongs to the event loop of the runs, but for
+    `safe_until` and `told`, which are the keeper's.
     """
 
     __slots__ = (
         "_dropped",
+        "_lock",
         "_logs",
         "_max_logs",
         "_progress",
         "active",
         "after_report",
+        "begun",
         "claim",
         "context",
         "handler",
@@ -45,6 +49,7 @@ class Record:
         "stuck",
         "task",
         "timeout",
+        "told",
     )
 
     def __init__(
@@ -53,11 +58,11 @@ class Record:
         handler: AnyHandler | None,
         *,
         lane: str,
-        started: float,
-        safe_until: float,
-        self_fence: bool,
-        max_logs: int,
-        timeout: float | None,
+        started: float = 0.0,
+        safe_until: float = 0.0,
+        self_fence: bool = False,
+        max_logs: int = 0,
+        timeout: float | None = None,
     ) -> None:
         self.claim = claim
         self.handler = handler
@@ -75,55 +80,75 @@ class Record:
         self.context: Context | None = None
         self.active = True
         """The handler may still be running; False once the outcome is with the settler."""
+        self.begun = False
+        """Its task has made its first step: from then on it answers for the run's outcome."""
         self.interruption: Interruption | None = None
         self.interrupted_at: float | None = None
-        """When it was first told to end, by an interruption or by its timeout."""
+        """`clock.elapsed()` when it was first told to end from outside."""
         self.reason: str | None = None
+        self.told: Interruption | None = None
+        """What the keeper has sent it last: it may be on its way still, to a loop that is blocked."""
         self.stuck = False
         self.reporting = False
         """Its news are on the way to the broker; its settlement waits for them."""
         self.after_report: Callable[[], None] | None = None
         self._max_logs = max_logs
+        self._lock = threading.Lock()
         self._logs: deque[LogLine] = deque()
         self._progress: tuple[float, str | None] | None = None
         self._dropped = 0
 
+    @property
+    def settled_in(self) -> bool:
+        """`complete_in` has written its end: the broker may find its token stale, and all is well."""
+        return self.context is not None and self.context.settled_in
+
+    def overdue(self, at: float) -> bool:
+        """Whether its timeout had passed by then, in `clock.elapsed()`; in a child, the child knows."""
+        return not self.in_child and self.timeout is not None and at >= self.started + self.timeout
+
     def progress(self, claim: Claim, percent: float, message: str | None) -> None:
-        self._progress = (percent, None if message is None else storable(message, 1000))
+        news = (percent, None if message is None else storable(message, 1000))
+        with self._lock:
+            self._progress = news
 
     def log(self, claim: Claim, message: str, level: str) -> None:
         line = LogLine(datetime.now(UTC), storable(message, 16_384), level, claim.attempts)
-        self._logs.append(line)
-        if len(self._logs) > self._max_logs:
-            # More between two flushes than would be kept: the newest count.
-            self._logs.popleft()
-            self._dropped += 1
+        with self._lock:
+            self._logs.append(line)
+            if len(self._logs) > self._max_logs:
+                # More between two flushes than would be kept: the newest count.
+                self._logs.popleft()
+                self._dropped += 1
 
     @property
     def has_news(self) -> bool:
-        return bool(self._logs) or self._progress is not None
+        return bool(self._logs) or self._progress is not None or self._dropped > 0
 
     def take_news(self) -> Report:
         """What is new since the last time. Lines that arrive meanwhile stay for the next."""
-        lines: list[LogLine] = []
-        # Line by line: swapping the deque would lose a line that a thread is just adding.
-        while self._logs:
-            lines.append(self._logs.popleft())
-        (percent, message), self._progress = self._progress or (None, None), None
-        dropped, self._dropped = self._dropped, 0
+        with self._lock:
+            lines = tuple(self._logs)
+            self._logs.clear()
+            (percent, message), self._progress = self._progress or (None, None), None
+            dropped, self._dropped = self._dropped, 0
         return Report(
             id=self.claim.id,
             token=self.claim.token,
             progress=percent,
             progress_message=message,
-            logs=tuple(lines),
+            logs=lines,
             dropped_logs=dropped,
         )
 
     def put_back(self, news: Report) -> None:
         """News that could not be stored; what has come since is newer."""
-        self._logs.extendleft(reversed(news.logs))
-        self._dropped += news.dropped_logs
-        if self._progress is None and news.progress is not None:
-            self._progress = (news.progress, news.progress_message)
-
+        with self._lock:
+            self._logs.extendleft(reversed(news.logs))
+            self._dropped += news.dropped_logs
+            # Else a long outage would let them grow beyond every bound.
+            while len(self._logs) > self._max_logs:
+                self._logs.popleft()
+                self._dropped += 1
+            if self._progress is None and news.progress is not None:
+                self._progress = (news.progress, news.progress_message)
