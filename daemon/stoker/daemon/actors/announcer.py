@@ -1,5 +1,6 @@
 """The announcer keeps this process' row among the workers, and its types in the catalogue."""
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 import anyio
@@ -10,6 +11,9 @@ from stoker.daemon.supervision.rhythm import Patience, jittered
 from stoker.jobs.clock import Clock
 from stoker.jobs.events import Emit
 from stoker.jobs.operating import TypeInfo, Worker
+
+LEAVING = 1.0
+"""Seconds that taking its row away may take; a row that stays is seen to be old."""
 
 
 class Announcer:
@@ -40,6 +44,7 @@ class Announcer:
             while True:
                 await self._patience.call(lambda: self._broker.announce(self._worker()))
                 await anyio.sleep(jittered(self._every))
-        finally:
-            with anyio.CancelScope(shield=True), anyio.move_on_after(1.0):
+        except asyncio.CancelledError:
+            with anyio.move_on_after(LEAVING, shield=True):
                 await self._patience.call(lambda: self._broker.depart(self._worker().name))
+            raise

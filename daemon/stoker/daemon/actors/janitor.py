@@ -29,10 +29,10 @@ class Janitor:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         task_status.started()
+        wait = jittered(EVERY)
         while True:
-            await anyio.sleep(jittered(EVERY))
-            while await self.tick() >= ROUND:
-                await anyio.sleep(BREATH)
+            await anyio.sleep(wait)
+            wait = BREATH if await self.tick() >= ROUND else jittered(EVERY)
 
     async def tick(self) -> int:
         """One round; says how many jobs were deleted."""

@@ -13,9 +13,11 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskStatus
 
-from stoker.brokers.protocol import Broker
-from stoker.daemon.actors.keeper import Deliver, Keeper
+from stoker.daemon.actors.keeper import Deliver, Keeper, Renewing
+from stoker.daemon.actors.own_broker import Connect, OwnBroker
 from stoker.jobs.errors import StokerError
+
+Ended = asyncio.Future[None]
 
 
 class Watch(Protocol):
@@ -30,10 +32,7 @@ class KeeperThread:
     name = "keeper"
 
     def __init__(
-        self,
-        connect: Callable[[], Broker],
-        make: Callable[[Broker, Deliver], Keeper],
-        watch: Watch,
+        self, connect: Connect, make: Callable[[Renewing, Deliver], Keeper], watch: Watch
     ) -> None:
         self._connect = connect
         self._make = make
@@ -54,47 +53,44 @@ class KeeperThread:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         main = asyncio.get_running_loop()
-        up = asyncio.Event()
-        over: asyncio.Future[None] = main.create_future()
+        up: Ended = main.create_future()
+        over: Ended = main.create_future()
 
         def live() -> None:
             error: BaseException | None = None
             try:
-                anyio.run(self._live, main, lambda: _tell(main, up.set))
+                anyio.run(self._live, main, lambda: _tell(main, lambda: _resolve(up, None)))
             except BaseException as caught:
                 error = caught
             _tell(main, lambda: _resolve(over, error))
 
-        thread = threading.Thread(target=live, name="stoker-keeper", daemon=True)
-        thread.start()
-        waiting = asyncio.ensure_future(up.wait())
+        threading.Thread(target=live, name="stoker-keeper", daemon=True).start()
         try:
-            await asyncio.wait([waiting, over], return_when=asyncio.FIRST_COMPLETED)
-            if not over.done():
+            await asyncio.wait([up, over], return_when=asyncio.FIRST_COMPLETED)
+            if up.done():
                 task_status.started()
             await asyncio.shield(over)
             raise StokerError("the keeper's thread ended by itself")
         finally:
-            waiting.cancel()
             with anyio.CancelScope(shield=True):
-                await self._end(over)
+                await self._end(up, over)
 
     async def _live(self, main: asyncio.AbstractEventLoop, is_up: Callable[[], None]) -> None:
-        self._loop = asyncio.get_running_loop()
-        with anyio.CancelScope() as self._scope:
-            async with self._connect() as broker, anyio.create_task_group() as group:
+        with anyio.CancelScope() as scope:
+            async with OwnBroker(self._connect) as broker, anyio.create_task_group() as group:
+                self._loop, self._scope = asyncio.get_running_loop(), scope
                 self._keeper = self._make(broker, lambda call: _tell(main, call))
                 group.start_soon(self._watch.run)
                 is_up()
                 await self._keeper.run(task_status=anyio.TASK_STATUS_IGNORED)
 
-    async def _end(self, over: "asyncio.Future[None]") -> None:
-        loop, scope = self._loop, self._scope
-        if not over.done() and loop is not None and scope is not None:
-            _tell(loop, scope.cancel)
+    async def _end(self, up: Ended, over: Ended) -> None:
+        # Until it is up it cannot hear; a thread that nobody ends would renew for ever.
+        await asyncio.wait([up, over], return_when=asyncio.FIRST_COMPLETED)
+        if not over.done() and self._loop is not None and self._scope is not None:
+            _tell(self._loop, self._scope.cancel)
             await asyncio.wait([over])
-        if over.done() and not over.cancelled():
-            over.exception()  # raised above, or of a thread that was told to end
+        over.exception()  # raised above, or of a thread that was told to end
         self._keeper = self._loop = self._scope = None
 
 
@@ -107,7 +103,7 @@ def _tell(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
             raise
 
 
-def _resolve(future: "asyncio.Future[None]", error: BaseException | None) -> None:
+def _resolve(future: Ended, error: BaseException | None) -> None:
     if future.done():
         return
     if error is None:

@@ -52,9 +52,9 @@ class Lane:
         self._clock = clock
         self._patience = Patience(self.name, emit=emit, clock=clock)
         self._hinted = asyncio.Event()
-        self._freed = asyncio.Event()
+        self._freed = runs.freed(self.name)
         self._claims = 0
-        runs.freed.append(self._freed)
+        self._sent = 0.0
 
     def hint(self) -> None:
         """There may be jobs: look now."""
@@ -90,19 +90,23 @@ class Lane:
 
     async def _take(self, room: int) -> int:
         self._claims += 1
-        sent = self._clock.elapsed()
-        claiming = asyncio.ensure_future(self._patience.call(lambda: self._claim(room)))
+        self._runs.reserve(self.name, room)
         try:
-            claims = await asyncio.shield(claiming)
-        except asyncio.CancelledError:
-            await self._return(claiming)
-            raise
+            claiming = asyncio.ensure_future(self._patience.call(lambda: self._claim(room)))
+            try:
+                claims = await asyncio.shield(claiming)
+            except asyncio.CancelledError:
+                await self._return(claiming)
+                raise
+            self._runs.begin(claims, lane=self.name, claimed_at=self._sent)
+        finally:
+            self._runs.unreserve(room)
         if claims:
-            self._emit(JobsClaimed(self.name, len(claims), self._clock.elapsed() - sent))
-            self._runs.begin(claims, lane=self.name, claimed_at=sent)
+            self._emit(JobsClaimed(self.name, len(claims), self._clock.elapsed() - self._sent))
         return len(claims)
 
     async def _claim(self, room: int) -> list[Claim]:
+        self._sent = self._clock.elapsed()
         return await self._broker.claim(
             self.queues,
             room,
@@ -114,11 +118,9 @@ class Lane:
 
     async def _return(self, claiming: "asyncio.Future[list[Claim]]") -> None:
         """A claim was under way when the lane was told to stop: what it brings goes back."""
-        with anyio.CancelScope(shield=True), anyio.move_on_after(self._lease / 3):
-            try:
-                claims = await claiming
-            except Exception:  # it brought nothing
-                return
-            self._runs.give_back(claims, lane=self.name, reason="shutdown")
-            return
-        claiming.cancel()  # the store is out; if the claim took effect, its lease will end
+        with anyio.move_on_after(self._lease / 3, shield=True):
+            await asyncio.wait([claiming])
+        if not claiming.done():
+            claiming.cancel()  # the store is out; if the claim took effect, its lease will end
+        elif not claiming.cancelled() and claiming.exception() is None:
+            self._runs.give_back(claiming.result(), lane=self.name, reason="shutdown")

@@ -8,10 +8,14 @@ from anyio.abc import TaskStatus
 from stoker.brokers.protocol import Broker
 from stoker.daemon.actors.lane import Lane
 from stoker.daemon.runs.runs import Runs
-from stoker.daemon.supervision.rhythm import backoff
+from stoker.daemon.supervision.rhythm import Patience
 from stoker.jobs.clock import Clock
 from stoker.jobs.errors import BrokerUnavailable
-from stoker.jobs.events import Emit, StoreLost
+from stoker.jobs.events import Emit
+from stoker.jobs.operating import Wakeup
+
+AGAIN = 0.05
+"""Seconds until hints that have ended by themselves are asked for anew."""
 
 
 class Listener:
@@ -33,27 +37,28 @@ class Listener:
         self._lanes = tuple(lanes)
         self._runs = runs
         self._renew_now = renew_now
-        self._emit = emit
-        self._clock = clock
+        self._patience = Patience(self.name, emit=emit, clock=clock)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         task_status.started()
-        failures = 0
         while True:
+            pause = AGAIN
             try:
                 async for wakeup in self._broker.wakeups():
-                    failures = 0
-                    if wakeup.kind == "cancel":
-                        if not wakeup.ids or any(id in self._runs.records for id in wakeup.ids):
-                            self._renew_now()
-                    elif wakeup.kind == "ready" or wakeup.kind == "pause":
-                        self._wake(wakeup.queues)
+                    self._patience.answered()
+                    self._pass_on(wakeup)
             except BrokerUnavailable as error:
-                failures += 1
-                self._emit(StoreLost(self.name, str(error), backoff(failures)))
-            await anyio.sleep(backoff(failures))
+                pause = self._patience.failed(error)
+            await anyio.sleep(pause)
 
-    def _wake(self, queues: tuple[str, ...]) -> None:
-        for lane in self._lanes:
-            if not queues or any(queue in lane.queues for queue in queues):
-                lane.hint()
+    def _pass_on(self, wakeup: Wakeup) -> None:
+        match wakeup.kind:
+            case "cancel":
+                if not wakeup.ids or any(id in self._runs.records for id in wakeup.ids):
+                    self._renew_now()
+            case "ready" | "pause":
+                for lane in self._lanes:
+                    if not wakeup.queues or any(queue in lane.queues for queue in wakeup.queues):
+                        lane.hint()
+            case "settled":
+                pass  # for whoever waits for a result

@@ -27,7 +27,8 @@ class Promoter:
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         task_status.started()
         while True:
-            await anyio.sleep(await self.tick())
+            wait = await self.tick()
+            await anyio.sleep(wait)
 
     async def tick(self) -> float:
         """One round; seconds until the next is wanted."""

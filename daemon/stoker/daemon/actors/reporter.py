@@ -1,14 +1,17 @@
 """The reporter stores progress and log lines of runs that go on; the newest progress wins."""
 
+from collections.abc import Sequence
+
 import anyio
 from anyio.abc import TaskStatus
 
 from stoker.brokers.protocol import Work
 from stoker.daemon.runs.record import Record
 from stoker.daemon.runs.runs import Runs
+from stoker.daemon.supervision.rhythm import Patience
 from stoker.jobs.clock import Clock
 from stoker.jobs.errors import BrokerUnavailable
-from stoker.jobs.events import Emit, LeaseLost, StoreLost
+from stoker.jobs.events import Emit, LeaseLost
 
 
 class Reporter:
@@ -31,7 +34,7 @@ class Reporter:
         self._interval = interval
         self._batch_size = batch_size
         self._emit = emit
-        self._clock = clock
+        self._patience = Patience(self.name, emit=emit, clock=clock)
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         task_status.started()
@@ -42,28 +45,37 @@ class Reporter:
 
     async def tick(self) -> None:
         """Store all news there are now."""
-        talking = [r for r in self._runs.records.values() if r.active and r.has_news]
+        talking = [record for record in self._runs.records.values() if _talks(record)]
         for first in range(0, len(talking), self._batch_size):
-            await self._store([r for r in talking[first : first + self._batch_size] if r.active])
+            batch = [record for record in talking[first : first + self._batch_size] if _talks(record)]
+            await self._store(batch)
 
-    async def _store(self, records: list[Record]) -> None:
+    async def _store(self, records: Sequence[Record]) -> None:
         news = [record.take_news() for record in records]
         for record in records:
             record.reporting = True
+        stored = False
         try:
             stale = await self._broker.report(news)
+            stored = True
         except BrokerUnavailable as error:
-            for record, report in zip(records, news, strict=True):
-                record.put_back(report)
-            self._emit(StoreLost(self.name, str(error), self._interval))
+            self._patience.failed(error, self._interval)
         else:
+            self._patience.answered()
             for record in records:
-                if record.claim.id in stale:
+                if record.claim.id in stale and not record.settled_in:
                     self._emit(LeaseLost(record.claim.id, record.claim.type, "report"))
                     self._runs.interrupt(record, "lost", "reclaimed by another worker")
         finally:
-            for record in records:
+            for record, report in zip(records, news, strict=True):
+                if not stored:
+                    record.put_back(report)
                 record.reporting = False
-                if record.after_report is not None:
-                    record.after_report()
-                    record.after_report = None
+                after, record.after_report = record.after_report, None
+                if after is not None:
+                    after()
+
+
+def _talks(record: Record) -> bool:
+    # What a run has said before `complete_in` stands in that transaction.
+    return record.active and record.has_news and not record.settled_in

@@ -1,18 +1,23 @@
 """The settler writes outcomes, in batches: whatever has gathered while the last one was written."""
 
+import asyncio
+from collections.abc import Sequence
+
 import anyio
 import msgspec
 from anyio.abc import TaskStatus
 
 from stoker.brokers.protocol import Work
-from stoker.daemon.runs.record import Record
-from stoker.daemon.runs.runs import Outbox, Runs
+from stoker.daemon.runs.runs import Letter, Outbox, Runs
 from stoker.daemon.supervision.rhythm import Patience
 from stoker.jobs.clock import Clock
 from stoker.jobs.events import Emit, LeaseLost, Settled
 from stoker.jobs.job import Settlement
+from stoker.jobs.operating import Verdict
+from stoker.jobs.state import State
 
 LARGEST_BATCH = 200
+UNSTORED = "what the run left could not be stored"
 
 
 class Settler:
@@ -44,49 +49,50 @@ class Settler:
         try:
             while True:
                 await self._write(await self._outbox.peek(LARGEST_BATCH))
-        finally:
+        except asyncio.CancelledError:
             # What a stop cut off stands in the outbox still; the broker answers "already" for it.
-            with anyio.CancelScope(shield=True), anyio.move_on_after(self._flush_grace):
+            with anyio.move_on_after(self._flush_grace, shield=True):
                 while self._outbox:
                     await self._write(await self._outbox.peek(LARGEST_BATCH))
+            raise
 
-    async def _write(self, letters: list[tuple[Record, Settlement]]) -> None:
+    async def _write(self, letters: Sequence[Letter]) -> None:
         sent = self._clock.elapsed()
-        settlements = [settlement for _, settlement in letters]
-        verdicts = await self._patience.call(lambda: self._broker.settle(settlements))
-        if "invalid" in verdicts:
-            bare = [
-                _bare(settlement)
-                for settlement, verdict in zip(settlements, verdicts, strict=True)
-                if verdict == "invalid"
-            ]
-            again = iter(await self._patience.call(lambda: self._broker.settle(bare)))
-            verdicts = [next(again) if verdict == "invalid" else verdict for verdict in verdicts]
+        verdicts = await self._settle([settlement for _, settlement in letters])
         self._outbox.drop(len(letters))
+        self._runs.settled(record for record, _ in letters)
         for (record, _), verdict in zip(letters, verdicts, strict=True):
             if verdict == "lost":
                 self._emit(LeaseLost(record.claim.id, record.claim.type, "settle"))
-            self._runs.settled(record)
         count = verdicts.count
+        seconds = self._clock.elapsed() - sent
         self._emit(
-            Settled(
-                count("accepted"),
-                count("already"),
-                count("lost"),
-                count("invalid"),
-                self._clock.elapsed() - sent,
-            )
+            Settled(count("accepted"), count("already"), count("lost"), count("invalid"), seconds)
         )
+
+    async def _settle(self, settlements: Sequence[Settlement]) -> list[Verdict]:
+        """The store's verdicts; what it cannot hold is tried again without what came with it."""
+        verdicts = await self._patience.call(lambda: self._broker.settle(settlements))
+        if "invalid" not in verdicts:
+            return verdicts
+        pairs = list(zip(settlements, verdicts, strict=True))
+        bare = [_bare(settlement) for settlement, verdict in pairs if verdict == "invalid"]
+        again = iter(await self._patience.call(lambda: self._broker.settle(bare)))
+        return [next(again) if verdict == "invalid" else verdict for verdict in verdicts]
 
 
 def _bare(settlement: Settlement) -> Settlement:
     """The decision alone: what came with it is what the store could not hold."""
+    run = settlement.run
+    if run is not None:
+        run = msgspec.structs.replace(run, error=run.error and UNSTORED, traceback=None)
     return msgspec.structs.replace(
         settlement,
         result=None,
-        run=None,
-        error=None if settlement.error is None else "the error could not be stored",
-        reason=settlement.reason or "what the run left could not be stored",
+        run=run,
+        error=settlement.error and UNSTORED,
+        reason=UNSTORED if settlement.state is State.COMPLETED else settlement.reason,
+        progress=None,
         progress_message=None,
         logs=(),
         dropped_logs=settlement.dropped_logs + len(settlement.logs),

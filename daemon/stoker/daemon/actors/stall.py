@@ -18,11 +18,18 @@ PULSE = 0.25
 """Seconds between the loop's signs of life, and between looks at them."""
 WORTH_TELLING = 1.0
 """Seconds of a stall from which it is told."""
+LAST_WORDS = 2.0
+"""Seconds that saying why may take."""
+STACK = 12
+"""Frames of the stack that are told, the innermost ones."""
 EXIT_STALLED = 70
 
 
 class Pulse:
-    """An actor of the main loop that shows that the loop goes round."""
+    """An actor of the main loop that shows that the loop goes round.
+
+    While it is not running, nobody is blamed: so it stands before all that may take long to stop.
+    """
 
     name = "pulse"
 
@@ -35,16 +42,25 @@ class Pulse:
         self.thread = threading.get_ident()
         self.loop = asyncio.get_running_loop()
         task_status.started()
-        while True:
-            self.beats += 1
-            await anyio.sleep(PULSE)
+        try:
+            while True:
+                self.beats += 1
+                await anyio.sleep(PULSE)
+        finally:
+            self.loop = None
 
 
 def end_process(text: str) -> None:
     """Say why on standard error, with the stacks of all threads, and be gone at once."""
-    print(text, file=sys.stderr, flush=True)
-    faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
-    os._exit(EXIT_STALLED)
+    # Who reads standard error may be the one that does not: then we go without a word.
+    last = threading.Timer(LAST_WORDS, os._exit, (EXIT_STALLED,))
+    last.daemon = True
+    last.start()
+    try:
+        print(text, file=sys.stderr, flush=True)
+        faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
+    finally:
+        os._exit(EXIT_STALLED)
 
 
 class StallWatch:
@@ -79,27 +95,28 @@ class StallWatch:
 
     def look(self) -> None:
         """One look at the pulse."""
-        if self._pulse.loop is None or self._pulse.beats != self._last:
+        loop = self._pulse.loop
+        if loop is None or self._pulse.beats != self._last:
             self._last, self._looks, self._told = self._pulse.beats, 0, 0.0
             return
         self._looks += 1
         stalled = self._looks * PULSE
         if stalled >= max(WORTH_TELLING, self._told * 2):
             self._told = stalled
-            self._emit(self._describe(stalled))
+            self._emit(self._describe(loop, stalled))
         if stalled >= self._limit:
-            told = self._describe(stalled)
+            told = self._describe(loop, stalled)
+            where = "outside of any job" if told.id is None else f"in job {told.id} ({told.type})"
             self._end(
-                f"stoker: the event loop has stood still for {stalled:g} s, in job {told.id} "
-                f"({told.type}): ending this process while its leases hold\n{told.stack}"
+                f"stoker: the event loop has stood still for {stalled:g} s, {where}: "
+                f"ending this process while its leases hold\n{told.stack}"
             )
 
-    def _describe(self, stalled: float) -> LoopStalled:
-        assert self._pulse.loop is not None
-        task = asyncio.current_task(self._pulse.loop)
-        record = self._runs.records.get(task.get_name()) if task is not None else None
+    def _describe(self, loop: asyncio.AbstractEventLoop, stalled: float) -> LoopStalled:
+        task = asyncio.current_task(loop)
+        record = None if task is None else self._runs.records.get(task.get_name())
         frame = sys._current_frames().get(self._pulse.thread or 0)
-        stack = "" if frame is None else "".join(traceback.format_stack(frame, limit=12))
+        stack = "" if frame is None else "".join(traceback.format_stack(frame, limit=STACK))
         if record is None:
             return LoopStalled(stalled, None, None, stack)
         return LoopStalled(stalled, record.claim.id, record.claim.type, stack)

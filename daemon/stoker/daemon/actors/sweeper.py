@@ -27,15 +27,15 @@ class Sweeper:
 
     name = "sweeper"
 
-    def __init__(
-        self, *, broker: Broker, lease: float, every: float, emit: Emit, clock: Clock
-    ) -> None:
+    def __init__(self, *, broker: Broker, lease: float, every: float, emit: Emit, clock: Clock) -> None:
         self._broker = broker
         self._lease = lease
         self._every = every
         self._emit = emit
         self._clock = clock
         self._patience = Patience(self.name, emit=emit, clock=clock)
+        self._looked_at: float | None = None
+        self._held_until = 0.0
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         task_status.started()
@@ -46,18 +46,27 @@ class Sweeper:
     async def tick(self) -> int:
         """One round; says how many jobs were taken back."""
         uptime = await self._patience.call(self._broker.uptime)
-        if uptime < self._lease:
-            self._emit(SweepHeld(self._lease - uptime, "the store has just been started"))
-            return 0
+        now = self._clock.elapsed()
+        if self._looked_at is not None and now - self._looked_at > self._every + self._lease:
+            # Suspended with its host, perhaps with all the workers on it: they wake up just now.
+            self._held_until = now + self._lease
+        self._looked_at = now
         failed = self._patience.failed_at
-        if failed is not None and (since := self._clock.elapsed() - failed) < self._lease:
-            self._emit(SweepHeld(self._lease - since, "the store was out"))
-            return 0
+        if uptime < self._lease:
+            return self._hold(self._lease - uptime, "the store has just been started")
+        if failed is not None and now - failed < self._lease:
+            return self._hold(failed + self._lease - now, "the store was out")
+        if now < self._held_until:
+            return self._hold(self._held_until - now, "this process stood still")
         return await self._reclaim(None)
 
     async def bury(self, worker: str) -> int:
         """Take back at once all that this worker holds: whoever calls has seen it die."""
         return await self._reclaim(worker)
+
+    def _hold(self, seconds: float, why: str) -> int:
+        self._emit(SweepHeld(seconds, why))
+        return 0
 
     async def _reclaim(self, worker: str | None) -> int:
         swept = 0
@@ -67,14 +76,13 @@ class Sweeper:
                     LARGEST_ROUND, token=secrets.token_hex(16), lease=self._lease, worker=worker
                 )
             )
-            if claims:
-                await self._settle(claims)
+            if claims and await self._settle(claims):
                 self._emit(Swept(len(claims), tuple(claim.id for claim in claims)))
-            swept += len(claims)
+                swept += len(claims)
             if len(claims) < LARGEST_ROUND:
                 return swept
 
-    async def _settle(self, claims: list[Claim]) -> None:
+    async def _settle(self, claims: list[Claim]) -> bool:
         settlements = [
             decide(
                 claim,
@@ -85,4 +93,7 @@ class Sweeper:
             )
             for claim in claims
         ]
-        await self._patience.call(lambda: self._broker.settle(settlements))
+        # A stop waits for that, else nobody could have these jobs before our own lease on them ends.
+        with anyio.move_on_after(self._lease / 3, shield=True) as scope:
+            await self._patience.call(lambda: self._broker.settle(settlements))
+        return not scope.cancelled_caught
