@@ -92,9 +92,15 @@ def test_an_empty_file_says_nothing(here: Path, config: Path) -> None:
         ("broker: 7", "config.yaml: broker is a URL such as sqlite:///var/stoker.db, not 7"),
         ("broker: ''", "config.yaml: broker is a URL such as sqlite:///var/stoker.db, not ''"),
         ("broker_file: 7", "config.yaml: broker_file is the path of a file, not 7"),
-        ("broker_file: missing", "config.yaml: broker_file: {folder}/missing cannot be read: No such file"),
+        (
+            "broker_file: missing",
+            "config.yaml: broker_file: {folder}/missing cannot be read: No such file",
+        ),
         ("broker: a\nbroker_file: b", "config.yaml: broker and broker_file are both given: keep one"),
-        ("max_payload: big", "config.yaml: max_payload: 'big' is not a size: write bytes, or text such as"),
+        (
+            "max_payload: big",
+            "config.yaml: max_payload: 'big' is not a size: write bytes, or text such as",
+        ),
         ("max_payload: -1", "config.yaml: max_payload: -1 is not a size"),
         ("max_payload: true", "config.yaml: max_payload: True is not a size"),
         ("- broker", "config.yaml: the configuration is a mapping such as `broker: sqlite:///"),
@@ -114,7 +120,10 @@ def test_what_does_not_hold_is_refused_with_the_place(config: Path, text: str, w
 @pytest.mark.parametrize(
     ("environment", "wrong"),
     [
-        ({"STOKER__BROKER": "a", "STOKER__BROKER_FILE": "b"}, "STOKER__BROKER and STOKER__BROKER_FILE are"),
+        (
+            {"STOKER__BROKER": "a", "STOKER__BROKER_FILE": "b"},
+            "STOKER__BROKER and STOKER__BROKER_FILE are",
+        ),
         ({"STOKER__BROKER": ""}, "STOKER__BROKER is a URL such as"),
         ({"STOKER__BROKER_FILE": "missing"}, "STOKER__BROKER_FILE: {here}/missing cannot be read"),
         ({"STOKER__MAX_PAYLOAD": "big"}, "STOKER__MAX_PAYLOAD: 'big' is not a size"),
@@ -135,7 +144,9 @@ def test_a_broker_that_is_none_is_refused(config: Path) -> None:
 
 
 def test_a_file_that_is_named_and_not_there_is_refused(here: Path) -> None:
-    with pytest.raises(ConfigError, match=r"the configuration: other\.yaml cannot be read: No such file"):
+    with pytest.raises(
+        ConfigError, match=r"the configuration: other\.yaml cannot be read: No such file"
+    ):
         configured("other.yaml", {})
 
 

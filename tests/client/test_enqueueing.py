@@ -137,14 +137,14 @@ async def test_calls_calls_with_options_and_names_go_in_together(
 
 
 async def test_enqueueing_nothing_asks_nobody() -> None:
-    counting = Counting()
+    counting: Any = Counting()
     async with Client(counting) as client:
         assert await client.enqueue_many([]) == []
     assert counting.calls == []
 
 
 async def test_many_jobs_are_one_call_to_the_broker() -> None:
-    counting = Counting()
+    counting: Any = Counting()
     async with Client(counting) as client:
         await client.enqueue_many([plain.bind(number) for number in range(50)])
     assert counting.calls == [50]

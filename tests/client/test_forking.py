@@ -39,7 +39,16 @@ def end_of(pid):
 
 def run(code: str, url: str, *, timeout: float = 30) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-W", "error", "-X", "faulthandler", "-c", COMMON + textwrap.dedent(code), url],
+        [
+            sys.executable,
+            "-W",
+            "error",
+            "-X",
+            "faulthandler",
+            "-c",
+            COMMON + textwrap.dedent(code),
+            url,
+        ],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -189,11 +198,22 @@ def test_multiprocessing_forks_are_forks(file: str) -> None:
     ) == ["2"]
 
 
+WAITING = """
+job = stoker.enqueue(plain.bind())
+def wait():
+    try:
+        job.result()
+    except RuntimeError:
+        pass  # the interpreter is ending already, and gives no more threads to anybody
+threading.Thread(target=wait, daemon=True).start()
+"""
+
+
 @pytest.mark.parametrize(
     "code",
     [
         "stoker.enqueue(plain.bind())",
-        "job = stoker.enqueue(plain.bind()); threading.Thread(target=job.result, daemon=True).start()",
+        WAITING,
         "stoker.enqueue(plain.bind()); sys.exit(0)",
         "import atexit; atexit.register(lambda: stoker.enqueue(plain.bind())); stoker.queues()",
     ],

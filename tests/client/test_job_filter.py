@@ -66,7 +66,11 @@ def test_a_time_may_be_said_in_several_ways(said: Any, meant: datetime) -> None:
 @pytest.mark.parametrize(
     ("field", "value", "text"),
     [
-        ("states", ["broken"], "states: 'broken' is no state: there are pending, running, retrying, comp"),
+        (
+            "states",
+            ["broken"],
+            "states: 'broken' is no state: there are pending, running, retrying, comp",
+        ),
         ("states", ["Failed"], "states: 'Failed' is no state"),
         ("states", [7], "states: 7 is no state"),
         ("states", 7, "states is a list of texts, not 7"),
@@ -78,8 +82,16 @@ def test_a_time_may_be_said_in_several_ways(said: Any, meant: datetime) -> None:
         ("tags", ["a\0"], "tags: 'a\\x00' is no tag"),
         ("tags", [None], "tags: None is no tag"),
         ("since", datetime(2026, 1, 31), "since=2026-01-31T00:00:00 has no time zone"),
-        ("until", "2026-01-31T12:00:00", "until=2026-01-31T12:00:00 has no time zone: write it with one"),
-        ("since", "2026-02-30", "since: '2026-02-30' is no time: give an aware datetime, ISO text such"),
+        (
+            "until",
+            "2026-01-31T12:00:00",
+            "until=2026-01-31T12:00:00 has no time zone: write it with one",
+        ),
+        (
+            "since",
+            "2026-02-30",
+            "since: '2026-02-30' is no time: give an aware datetime, ISO text such",
+        ),
         ("since", "yesterday", "since: 'yesterday' is no time"),
         ("since", "-5m", "since: '-5m' is no time"),
         ("since", "", "since: '' is no time"),

@@ -100,9 +100,7 @@ async def test_all_that_fit_are_cancelled_and_the_others_are_not(
     assert job.cancel_requested
 
 
-async def test_all_that_fit_are_retried(
-    client: Client, worker: Worker, offset: Offset
-) -> None:
+async def test_all_that_fit_are_retried(client: Client, worker: Worker, offset: Offset) -> None:
     await fail(client, worker, 4)
     done = await client.enqueue(plain.bind())
     await worker.run()
@@ -235,7 +233,7 @@ async def test_a_pause_can_wait_until_nothing_runs_there(client: Client, worker:
     with anyio.fail_after(10):
         pausing = asyncio.ensure_future(client.pause("reports", wait=True))
         while not [queue for queue in await client.queues() if queue.pause]:
-            await asyncio.sleep(0)
+            pass
         assert not pausing.done()
         await worker.end(mine, Done())
         await pausing

@@ -108,6 +108,10 @@ def test_an_interrupt_while_it_connects_leaves_nothing_behind(made: list[Connect
         own.run(nothing)
     thread.join()
     assert own._thread is None
+    for each in threading.enumerate():
+        if each.name == "stoker-client":
+            each.join(10)
+            assert not each.is_alive()
 
 
 def test_closing_finishes_what_is_under_way(own: OwnLoop, made: list[Connection]) -> None:

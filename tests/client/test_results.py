@@ -99,7 +99,11 @@ async def test_a_long_wait_is_several_calls_to_the_broker(broker: Broker, worker
         (Stopped("not needed"), JobCancelled, "was cancelled: not needed"),
         (Stopped(), JobCancelled, "was cancelled"),
         (Skipped("nothing new"), JobSkipped, "was skipped: nothing new"),
-        (Done(None, "the result is not kept: it has 9,999,999 bytes"), ResultExpired, "completed, but the"),
+        (
+            Done(None, "the result is not kept: it has 9,999,999 bytes"),
+            ResultExpired,
+            "completed, but the",
+        ),
     ],
 )
 async def test_an_end_without_a_result_is_raised(
@@ -127,9 +131,7 @@ async def test_a_job_that_takes_longer_is_a_timeout(client: Client, worker: Work
     await worker.claim()
     with pytest.raises(TimeoutError) as caught:
         await handle.result(timeout=0.01)
-    assert str(caught.value) == (
-        f"job {handle.id} (plain) has not ended within 10ms: it is running"
-    )
+    assert str(caught.value) == (f"job {handle.id} (plain) has not ended within 10ms: it is running")
 
 
 async def test_a_wait_of_no_length_still_looks(client: Client, worker: Worker) -> None:

@@ -69,8 +69,8 @@ KINDS: list[Any] = [
 """Annotations of a parameter."""
 
 VALUES: list[Any] = [
-    0, 1, -1, 3, 1.0, 1.5, 2**53 + 1, 2**63, 2**70, 1e30, True, None, "", "a", "aaaa", "a\n", "red", "1",
-    "1.5", "1e5", "NaN", "abc=", "YWJj", "2026-01-31", "2026-02-30", "2026-01-31T12:00:00",
+    0, 1, -1, 3, 1.0, 1.5, 2**53 + 1, 2**63, 2**70, 1e30, True, None, "", "a", "aaaa", "a\n", "red",
+    "1", "1.5", "1e5", "NaN", "abc=", "YWJj", "2026-01-31", "2026-02-30", "2026-01-31T12:00:00",
     "2026-01-31T12:00:00Z", "2026-01-31 12:00:00+02:00", "2026-01-31T12:00:00.123456789+0530",
     "2026-01-31t12:00:00z", "2026-01-31T12:00Z", "12:00:00", "12:00:00Z", "12:00", "PT5M", "-PT5M",
     "PT5.5S", "P1DT2H", "P1Y", "P1W", "p1d", "5m", "12345678-1234-5678-1234-567812345678",
@@ -151,7 +151,7 @@ SENTENCES: list[tuple[Any, Any, str]] = [
     (Decimal, "x", "expected a decimal number such as '12.50', got 'x'"),
     (Decimal, True, "expected float or str, got True"),
     (bytes, "x", "expected base64, got 'x'"),
-    (Annotated[dt.datetime, msgspec.Meta(tz=True)], "x", "expected a time such as '2026-01-31T12:00:00Z', g"),
+    (Annotated[dt.datetime, msgspec.Meta(tz=True)], "x", "expected a time such as '2026-01-31T1"),
     (Annotated[int, msgspec.Meta(ge=1)], 0, "expected at least 1, got 0"),
     (Annotated[int, msgspec.Meta(le=5)], 6, "expected at most 5, got 6"),
     (Annotated[float, msgspec.Meta(gt=0)], 0.0, "expected more than 0, got 0.0"),

@@ -34,14 +34,21 @@ class LoopThread:
         self._again = False
         self._calls: set[asyncio.Task[Any]] = set()
         self._repeatable: set[asyncio.Task[Any]] = set()
-        self._opened: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event, Client]] = Future()
+        self._living: asyncio.Task[None] | None = None
+        self._opened: Future[Client] = Future()
         self._closed: Future[None] = Future()
         self._thread = threading.Thread(target=self._main, name="stoker-client", daemon=True)
 
     def start(self) -> None:
         """Connect. Raises what connecting raises."""
         self._thread.start()
-        self._loop, self._stop, self._client = wait_for(self._opened)
+        try:
+            self._client = self._opened.result()
+        except BaseException:
+            # Whoever wanted it was interrupted: what is just connecting is broken off.
+            if self._opened.cancel() and self._living is not None:
+                self._loop.call_soon_threadsafe(self._living.cancel)
+            raise
 
     def run(self, work: Work[T], *, repeatable: bool) -> T:
         """Do this on the loop, and wait. Raises Left if it is to be done on another one."""
@@ -94,13 +101,16 @@ class LoopThread:
             self._closing = True
 
     async def _live(self) -> None:
-        stop = asyncio.Event()
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._living = asyncio.current_task()
+        if self._opened.cancelled():
+            return
         # Entered and left by one task, as brokers with tasks of their own want it.
         async with self._make() as client:
             if not self._opened.set_running_or_notify_cancel():
-                return  # whoever wanted it was interrupted
-            self._opened.set_result((asyncio.get_running_loop(), stop, client))
-            await stop.wait()
+                return
+            self._opened.set_result(client)
+            await self._stop.wait()
             await self._finish()
 
     async def _finish(self) -> None:

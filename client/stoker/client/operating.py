@@ -52,7 +52,7 @@ async def retry_one(broker: Broker, ticket: Ticket) -> None:
 
 
 async def _refuse_open(broker: Broker, ticket: Ticket) -> None:
-    """Look first where the caller's transaction may be open: a write could wait for its lock in vain."""
+    """Look first where a caller's transaction may be open: a write might wait in vain for its lock."""
     if ticket.origin == "joined":
         await status_of(broker, ticket)
 
