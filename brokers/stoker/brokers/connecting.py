@@ -60,6 +60,18 @@ def anchored(url: str, relative_to: Path) -> str:
     return anchored_url(url, relative_to)
 
 
+def migrations(url: str) -> list[str]:
+    """The SQL of every step that prepares the store of this URL, in order; empty if it has none."""
+    name = f"{_SCHEMES[_scheme(url)][0]}.migrating"
+    try:
+        migrating = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        return []
+    return [step.sql for step in migrating.steps()]
+
+
 def _scheme(url: str) -> str:
     try:
         scheme = urlsplit(url).scheme
