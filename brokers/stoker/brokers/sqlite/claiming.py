@@ -1,8 +1,7 @@
 """Ready jobs go out: queues take turns, and within a queue the order of the index is the order."""
 
-from typing import Any
-
-from stoker.brokers.sqlite.records import claim_of
+from stoker.brokers.instant import moment
+from stoker.brokers.sqlite.records import claim_of, numbers_text
 from stoker.brokers.sqlite.transaction import Rows, Transaction
 from stoker.jobs.job import Claim
 from stoker.jobs.patterns import QueueSet, matches
@@ -98,8 +97,9 @@ def _take(
     tx: Transaction, rows: Rows, taken: list[Claim], *, worker: str, token: str, lease_until: int
 ) -> None:
     now = tx.now.wall
-    starting: list[tuple[Any, ...]] = []
-    left: dict[str, int] = {}
+    started = moment(now)
+    starting: list[int] = []
+    retrying = 0
     for row in rows:
         seq, state, started_at, unique_key, unique_scope = row[:_BEFORE_CLAIM]
         columns = row[_BEFORE_CLAIM:]
@@ -112,15 +112,15 @@ def _take(
             continue
         if unique_scope == "waiting":
             tx.execute(tx.sql.unique_release, (columns[2], unique_key, seq))
-        taken.append(claim_of(columns, token, now, attempts=columns[_ATTEMPTS] + 1))
-        starting.append((token, lease_until, worker, now, seq))
-        left[state] = left.get(state, 0) + 1
+        taken.append(claim_of(columns, token, started, attempts=columns[_ATTEMPTS] + 1))
+        starting.append(seq)
+        retrying += state == "retrying"
     if starting:
-        tx.executemany(tx.sql.claim_take, starting)
-        queue = taken[-1].queue
-        tx.count(queue, "ready", -left.get("pending", 0))
-        tx.count(queue, "retrying", -left.get("retrying", 0))
-        tx.count(queue, "running", len(starting))
+        tx.execute(tx.sql.claim_take, (token, lease_until, worker, now, numbers_text(starting)))
+        queue, count = taken[-1].queue, len(starting)
+        tx.count(queue, "ready", retrying - count)
+        tx.count(queue, "retrying", -retrying)
+        tx.count(queue, "running", count)
 
 
 def skip(

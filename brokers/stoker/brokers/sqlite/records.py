@@ -1,6 +1,7 @@
 """Rows as records, and records as what a row can hold."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -26,6 +27,11 @@ def ids_text(ids: Sequence[str]) -> str:
         return _encode([storable(id) for id in ids]).decode()
 
 
+def numbers_text(numbers: Sequence[int]) -> str:
+    """Numbers of jobs as a JSON array."""
+    return _encode(numbers).decode()
+
+
 def text_of(value: Mapping[str, str] | tuple[str, ...] | None) -> str | None:
     """Tags or headers as JSON; None if there are none."""
     return _encode(value).decode() if value else None
@@ -38,7 +44,7 @@ def tags_of(text: str | None) -> tuple[str, ...]:
 def claim_of(
     row: tuple[Any, ...],
     token: str,
-    started_at: int,
+    started_at: datetime,
     *,
     attempts: int,
     cancel: tuple[bool, str | None] = (False, None),
@@ -58,12 +64,12 @@ def claim_of(
         timeout,
         created_at,
         scheduled_at,
-        tags,
-        recurring_id,
-        headers,
-        expires_at,
+        *rare,
     ) = row
-    return Claim(
+    created = moment(created_at)
+    # Fifteen at most: Python passes more keyword arguments by way of a dict, which takes longer than
+    # all the rest. So what few jobs have is filled in for those that have it.
+    claim = Claim(
         id=id,
         token=token,
         type=type,
@@ -76,13 +82,24 @@ def claim_of(
         solo_deaths=solo_deaths,
         returns=returns,
         timeout=timeout,
-        created_at=moment(created_at),
-        scheduled_at=moment(scheduled_at),
-        started_at=moment(started_at),
-        expires_at=None if expires_at is None else moment(expires_at),
-        tags=() if tags is None else _tags(tags),
+        created_at=created,
+        scheduled_at=created if scheduled_at == created_at else moment(scheduled_at),
+        started_at=started_at,
+    )
+    return claim if rare == _NOTHING_RARE and not cancel[0] else _with_rare(claim, rare, cancel)
+
+
+_NOTHING_RARE = [None] * 4
+
+
+def _with_rare(claim: Claim, rare: list[Any], cancel: tuple[bool, str | None]) -> Claim:
+    tags, recurring_id, headers, expires_at = rare
+    return msgspec.structs.replace(
+        claim,
+        tags=tags_of(tags),
         recurring_id=recurring_id,
         headers=None if headers is None else _headers(headers),
+        expires_at=None if expires_at is None else moment(expires_at),
         cancel_requested=cancel[0],
         cancel_reason=cancel[1],
     )

@@ -1,6 +1,6 @@
 """The periodic rounds: what is due becomes ready, what was left is taken over, the old goes."""
 
-from stoker.brokers.instant import SECOND, micros
+from stoker.brokers.instant import SECOND, micros, moment
 from stoker.brokers.sqlite.claiming import skip
 from stoker.brokers.sqlite.readers import Reading
 from stoker.brokers.sqlite.records import claim_of
@@ -54,9 +54,8 @@ def reclaim(tx: Transaction, limit: int, *, token: str, lease: int, worker: str 
     for row in rows:
         _, wish, reason, started_at = row[:_BEFORE_CLAIM]
         columns = row[_BEFORE_CLAIM:]
-        claims.append(
-            claim_of(columns, token, started_at, attempts=columns[5], cancel=(bool(wish), reason))
-        )
+        cancel = bool(wish), reason
+        claims.append(claim_of(columns, token, moment(started_at), attempts=columns[5], cancel=cancel))
     return claims
 
 
