@@ -40,6 +40,7 @@ from stoker.daemon.children.services import ChildServices
 from stoker.daemon.children.telling import Teller
 from stoker.daemon.children.wire import Wire
 from stoker.daemon.loading import load_handlers, load_middleware
+from stoker.daemon.logs import configure_logs, enter_job
 from stoker.handlers.collecting import AnyHandler
 from stoker.handlers.context import Context
 from stoker.handlers.executing import execute
@@ -133,6 +134,7 @@ class IsolatedChild:
 
     async def _run(self, current: CurrentRun, handler: AnyHandler, claim: Claim) -> None:
         ending: Ending | None
+        enter_job(claim)
         try:
             ending = await execute(
                 handler,
@@ -225,6 +227,7 @@ def main() -> None:
     setup = wire.receive_setup()
     sys.path.extend(entry for entry in setup.path if entry not in sys.path)
     settings = setup.settings
+    configure_logs(settings.log)
     try:
         handlers = load_handlers(settings, Path(setup.relative_to))
         middleware = load_middleware(settings.middleware)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 import anyio
 from anyio.abc import TaskStatus
 
+from stoker.daemon.logs.current_job import enter_job
 from stoker.daemon.runs.concluding import conclude, told_of
 from stoker.daemon.runs.draining import until_over
 from stoker.daemon.runs.performing import Performer, interrupted
@@ -166,6 +167,7 @@ class Runs:
                 ending = interrupted(record)
             else:
                 record.begun = True
+                enter_job(record.claim)
                 if record.handler is not None:
                     self._emit(RunStarted(record.claim))
                 ending = await self._performer.perform(record)
