@@ -37,8 +37,8 @@ def run(sync: SyncClient, ending: Any = None) -> None:
 def public(kind: type) -> dict[str, inspect.Signature]:
     return {
         name: inspect.signature(value)
-        for name, value in vars(kind).items()
-        if not name.startswith("_") and inspect.isfunction(value)
+        for name, value in inspect.getmembers(kind, inspect.isfunction)
+        if not name.startswith("_")
     }
 
 

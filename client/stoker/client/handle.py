@@ -4,7 +4,7 @@ from typing import Generic, TypeVar
 
 from stoker.brokers.protocol import Broker
 from stoker.client.operating import CancelVerdict, cancel_one, retry_one
-from stoker.client.results import result_of, status_of
+from stoker.client.results import Patience, result_of, status_of
 from stoker.client.ticket import Ticket
 from stoker.jobs.durations import Duration
 from stoker.jobs.job import Job
@@ -38,7 +38,7 @@ class JobHandle(Generic[R]):
         time; ResultExpired if it has, and its record or its result is not kept; JobNotFound for an id
         that is unknown, also while the transaction that the job was enqueued in is not committed.
         """
-        result: R = await result_of(self._broker, self.ticket, timeout)
+        result: R = await result_of(self._broker, self.ticket, Patience.of(timeout))
         return result
 
     async def status(self) -> Job:

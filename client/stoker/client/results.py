@@ -26,12 +26,29 @@ LONGEST_WAIT = 60.0
 """Seconds that one call to the broker waits; a longer wait is several."""
 
 
-async def result_of(broker: Broker, ticket: Ticket, timeout: Duration | None) -> Any:
+class Patience(msgspec.Struct, frozen=True):
+    """How long somebody waits in all, however often the wait is begun anew."""
+
+    limit: float
+    """Seconds, which may be infinite."""
+    end: float
+    """By the monotonic clock of this process."""
+
+    @classmethod
+    def of(cls, timeout: Duration | None) -> "Patience":
+        """From now on. Raises ValueError for what is no duration."""
+        limit = math.inf if timeout is None else durations.seconds(timeout)
+        return cls(limit, time.monotonic() + limit)
+
+    @property
+    def left(self) -> float:
+        return max(0.0, self.end - time.monotonic())
+
+
+async def result_of(broker: Broker, ticket: Ticket, patience: Patience) -> Any:
     """The result of the job, once it has one; see `JobHandle.result`."""
-    limit = math.inf if timeout is None else durations.seconds(timeout)
-    end = time.monotonic() + limit
     while True:
-        left = max(0.0, end - time.monotonic())
+        left = patience.left
         try:
             job = await broker.settled(ticket.id, min(left, LONGEST_WAIT))
         except JobNotFound:
@@ -41,8 +58,8 @@ async def result_of(broker: Broker, ticket: Ticket, timeout: Duration | None) ->
             job = await _look(broker, ticket, gone=_gone(ticket))
             if not job.state.final:
                 raise TimeoutError(
-                    f"job {job.id} ({job.type}) has not ended within {durations.text(limit)}: "
-                    f"it is {job.state}"
+                    f"job {job.id} ({job.type}) has not ended within "
+                    f"{durations.text(patience.limit)}: it is {job.state}"
                 )
         if job is not None:
             return _outcome(job, ticket.returns)

@@ -201,14 +201,17 @@ async def test_complete_in_completes_the_job() -> None:
 
 
 async def test_a_thread_reaches_the_client_too() -> None:
+    seen = []
+
     @handler("a")
     def enqueues(ctx: Context) -> None:
-        ctx.sync_client.enqueue(threaded.bind(1))
+        seen.append(ctx.sync_client.enqueue(threaded.bind(1)).status().state)
 
     async with Harness([enqueues, threaded]) as harness:
         await harness.client.enqueue(enqueues.bind())
         runs = await harness.drain()
     assert [run.type for run in runs] == ["a", "threaded"]
+    assert seen == [State.PENDING]
 
 
 async def test_middleware_wraps_every_run() -> None:

@@ -36,7 +36,9 @@ class ChildServices:
 
     @property
     def sync_client(self) -> Any:
-        return _FromThread(self.client, self._loop)
+        from stoker.client import SyncClient
+
+        return SyncClient.over(self.client, self._loop)
 
     async def settle_in(self, connection: Any, settlement: Settlement) -> Verdict:
         """Settle inside the caller's transaction, with all that the run has said until now.
@@ -95,21 +97,5 @@ class _OnFirstUse:
         async def call(*args: Any, **kwargs: Any) -> Any:
             client = await self._opened()
             return await getattr(client, name)(*args, **kwargs)
-
-        return call
-
-
-class _FromThread:
-    """The same for a handler in a thread: each call waits for the child's loop to do it."""
-
-    def __init__(self, client: Any, loop: asyncio.AbstractEventLoop) -> None:
-        self._client = client
-        self._loop = loop
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return asyncio.run_coroutine_threadsafe(method(*args, **kwargs), self._loop).result()
 
         return call

@@ -1,7 +1,6 @@
 """One run of a job in a harness: claimed, executed, decided and settled in one place."""
 
 import asyncio
-import inspect
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +57,9 @@ class Rehearsal:
 
     @property
     def sync_client(self) -> Any:
-        return _FromThread(self.client, self._loop)
+        from stoker.client import SyncClient
+
+        return SyncClient.over(self.client, self._loop)
 
     def progress(self, claim: Claim, percent: float, message: str | None) -> None:
         self._progressed.append((percent, message))
@@ -143,21 +144,3 @@ class Rehearsal:
             progressed=tuple(self._progressed),
             logs=tuple(line.message for line in self._logs),
         )
-
-
-class _FromThread:
-    """The client's methods for a handler in a thread: each waits for the test's loop to do it."""
-
-    def __init__(self, client: "Client", loop: asyncio.AbstractEventLoop) -> None:
-        self._client = client
-        self._loop = loop
-
-    def __getattr__(self, name: str) -> Any:
-        method = getattr(self._client, name)
-        if not inspect.iscoroutinefunction(method):
-            return method
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            return asyncio.run_coroutine_threadsafe(method(*args, **kwargs), self._loop).result()
-
-        return call
