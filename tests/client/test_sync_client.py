@@ -12,7 +12,8 @@ import pytest
 from stoker.brokers import Broker
 from stoker.client import Client, JobFilter, SyncClient
 from stoker.client.sync_handle import SyncJobHandle
-from stoker.jobs.errors import InvalidPayload, JobFailed, JobNotFound, UniqueConflict
+from stoker.jobs.calls import Call
+from stoker.jobs.errors import InvalidJob, InvalidPayload, JobFailed, JobNotFound, UniqueConflict
 from stoker.jobs.outcome import Done, Raised
 from stoker.jobs.state import State
 
@@ -91,6 +92,25 @@ def test_errors_come_out_as_they_are(sync: SyncClient) -> None:
     run(sync, Raised("ValueError: no", for_good=True))
     with pytest.raises(JobFailed, match="ValueError: no"):
         handle.result(timeout=5)
+
+
+def test_of_many_the_wrong_one_is_named(sync: SyncClient) -> None:
+    wrong: Any = [plain.bind(), "plain"]
+    with pytest.raises(InvalidJob, match="job 2: 'plain' is no job"):
+        sync.enqueue_many(wrong)
+    assert sync.queues() == []
+
+
+def test_the_list_of_calls_is_read_in_the_callers_thread(sync: SyncClient) -> None:
+    threads = []
+
+    def calls() -> Iterator[Call[int]]:
+        for number in range(3):
+            threads.append(threading.current_thread())
+            yield plain.bind(number)
+
+    assert len(sync.enqueue_many(calls())) == 3
+    assert set(threads) == {threading.current_thread()}
 
 
 def test_a_waiting_thread_is_woken_when_the_job_ends(sync: SyncClient) -> None:

@@ -24,10 +24,13 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
 
 
 def asked(entries: Iterable[Entry]) -> Iterator[Asked]:
-    """Each entry as a record. Raises InvalidJob for what is no entry."""
+    """Each entry as a record, made when it is asked for: InvalidJob for what is no entry comes then.
+
+    The entries themselves are taken at once, in the caller's thread: they may come from a database.
+    """
     if isinstance(entries, Call | str | Mapping) or not isinstance(entries, Iterable):
         raise InvalidJob(f"enqueue_many takes a list of calls, not {shown(entries)}")
-    return map(_one, entries)
+    return map(_one, tuple(entries))
 
 
 def _one(entry: object) -> Asked:

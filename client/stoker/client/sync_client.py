@@ -1,7 +1,7 @@
 """The client for code that cannot await: Django, Flask, scripts."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, Unpack, overload
@@ -137,7 +137,7 @@ class SyncClient:
         self, calls: Iterable[Entry], *, connection: Any = None
     ) -> list[SyncJobHandle[Any]]:
         """See `Client.enqueue_many`."""
-        return self._put(list(asked(calls)), connection, numbered=True)
+        return self._put(asked(calls), connection, numbered=True)
 
     @overload
     def handle(self, id: str, *, returns: type[R]) -> SyncJobHandle[R]: ...
@@ -148,7 +148,7 @@ class SyncClient:
         return SyncJobHandle(self._reach, Ticket(id, returns=Any if returns is None else returns))
 
     def _put(
-        self, several: Sequence[Asked], connection: Any, *, numbered: bool = False
+        self, several: Iterable[Asked], connection: Any, *, numbered: bool = False
     ) -> list[SyncJobHandle[Any]]:
         if connection is None:
             tickets = self._reach.run(lambda client: client._put(several, None, numbered=numbered))
