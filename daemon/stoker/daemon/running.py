@@ -45,17 +45,19 @@ async def run_daemon(configuration: Configuration) -> int:
 async def run_worker(life: WorkerLife) -> None:
     """Work as one of the processes of a daemon, until cancelled or doomed."""
     around = _surroundings(life.settings, life.relative_to, life.name)
-    async with _at_work(around, "worker") as place:
+    async with _at_work(around) as place:
         stopping = _stopping(place)
+        _started(around, "worker", len(place.handlers))
         stopping.hurry_on(life.hurried)
         await stopping.run(tree.worker(place))
 
 
 async def _run_alone(around: Surroundings) -> int:
     mode = around.settings.mode
-    async with _at_work(around, mode) as place:
+    async with _at_work(around) as place:
         stopping = _stopping(place)
         with stopping.on_signals():
+            _started(around, mode, len(place.handlers))
             await stopping.run(tree.producer(place) if mode == "producer" else tree.whole(place))
     return EXIT_DOOMED if place.runs.doomed.is_set() else 0
 
@@ -66,8 +68,8 @@ async def _run_parent(around: Surroundings, broker: Broker) -> int:
     load_middleware(around.settings.middleware)
     actor, workers = tree.parent(around, broker)
     stopping = Stopping(around, hurry=workers.hurry, running=lambda: None)
-    _started(around, "parent", len(handlers))
     with stopping.on_signals():
+        _started(around, "parent", len(handlers))
         await stopping.run(actor)
     around.emit(DaemonStopped(around.name))
     return 0
@@ -86,12 +88,11 @@ def _stopping(place: Workplace) -> Stopping:
 
 
 @asynccontextmanager
-async def _at_work(around: Surroundings, mode: str) -> AsyncIterator[Workplace]:
+async def _at_work(around: Surroundings) -> AsyncIterator[Workplace]:
     """A workplace with its broker. If something of a run still goes on afterwards, the process ends."""
     place: Workplace | None = None
     try:
         async with open_broker(around) as broker, open_workplace(around, broker) as place:
-            _started(around, mode, len(place.handlers))
             yield place
             around.emit(DaemonStopped(around.name))
     finally:
