@@ -137,6 +137,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Seconds from the broker's now to the next run; for pending and retrying only."""
     reason: str | None = None
     result: bytes | None = None
+    """Kept with a final state only."""
     error: str | None = None
     run: Run | None = None
     """The history entry; None for a plain success."""

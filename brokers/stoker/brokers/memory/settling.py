@@ -47,7 +47,7 @@ def _write(store: Store, now: Instant, record: Record, settlement: Settlement) -
     record.state = state
     record.reason = reason
     record.error = error
-    record.result = settlement.result
+    record.result = settlement.result if settlement.state in FINAL else None
     record.token, record.settled_token = None, settlement.token
     record.attempts = settlement.attempts
     record.crashes = settlement.crashes

@@ -27,7 +27,7 @@ UNSTORABLE = (
 class Next:
     """Where one job goes, as the row will say it."""
 
-    __slots__ = ("row", "settlement", "standing", "state")
+    __slots__ = ("result", "row", "settlement", "standing", "state")
 
     def __init__(self, tx: Transaction, settlement: Settlement, standing: Standing) -> None:
         self.settlement = settlement
@@ -38,7 +38,7 @@ class Next:
         self.state = state
         final = state in FINAL
         now = tx.now.wall
-        result, error = settlement.result, settlement.error
+        self.result = result = settlement.result if settlement.state in FINAL else None
         progress, message = progress_of(settlement.progress, settlement.progress_message)
         self.row = (
             standing.seq,
@@ -53,7 +53,7 @@ class Next:
             now,
             now if final else None,
             text_or_none(reason),
-            text_or_none(error),
+            text_or_none(settlement.error),
             result if result is None or len(result) <= INLINE else None,
             progress,
             message,
@@ -120,9 +120,8 @@ def _write(tx: Transaction, going: Sequence[Next], keep_lines: int) -> None:
                 tx.execute(tx.sql.unique_release, (job.queue, job.unique_key, job.seq))
         else:
             _waits(tx, each)
-        result = settlement.result
-        if result is not None and len(result) > INLINE:
-            keep_result(tx, job.seq, result)
+        if each.result is not None and len(each.result) > INLINE:
+            keep_result(tx, job.seq, each.result)
         if settlement.run is not None:
             keep_run(tx, job.seq, settlement.run)
         if settlement.logs or settlement.dropped_logs:

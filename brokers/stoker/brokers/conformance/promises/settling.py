@@ -43,6 +43,17 @@ class SettlingPromises:
         assert job.result is not None and bytes(job.result) == LARGE
         assert bytes(job.payload) == claim.payload
 
+    @pytest.mark.parametrize("result", [b"1", LARGE], ids=["small", "large"])
+    @pytest.mark.parametrize("state", sorted(WAITING))
+    async def test_a_run_that_is_to_be_repeated_leaves_no_result(
+        self, broker: Broker, state: State, result: bytes
+    ) -> None:
+        claim = await start(broker)
+        await finish(broker, claim, state, result=result)
+        assert (await job_of(broker, claim.id)).result is None
+        await finish(broker, (await take(broker))[0])
+        assert (await job_of(broker, claim.id)).result is None
+
     async def test_no_result_is_no_result(self, broker: Broker) -> None:
         claim = await start(broker)
         await finish(broker, claim, reason="the result is not kept")
