@@ -1,6 +1,7 @@
 """From a broker's URL to the broker."""
 
 import importlib
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +15,8 @@ _SCHEMES = {
 }
 """Scheme to the module and class that serve it, and the extra that its driver comes with. A broker's
 driver is imported only when its scheme is asked for."""
+
+_SECRET_PARAMETER = re.compile(r"([?&][^=&]*(?:password|secret|token)[^=&]*=)[^&#]*", re.IGNORECASE)
 
 
 def connect(
@@ -86,12 +89,12 @@ def _scheme(url: str) -> str:
 
 
 def without_password(url: str) -> str:
-    """The same URL, fit for logs: a password in it is written as `***`."""
+    """The same URL, fit for logs: a password, and a parameter that is one, is written as `***`."""
     try:
         parts = urlsplit(url)
     except ValueError:
         return "***"
-    if parts.password is None:
-        return url
-    user, _, host = parts.netloc.rpartition("@")
-    return parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}").geturl()
+    if parts.password is not None:
+        user, _, host = parts.netloc.rpartition("@")
+        url = parts._replace(netloc=f"{user.partition(':')[0]}:***@{host}").geturl()
+    return _SECRET_PARAMETER.sub(r"\g<1>***", url)

@@ -8,6 +8,9 @@ from stoker.daemon.logs import wording
 from stoker.jobs.events import (
     CancelDelivered,
     ChildFell,
+    DaemonStarted,
+    DaemonStopped,
+    DaemonStopping,
     Event,
     JobsClaimed,
     LeaseLost,
@@ -83,13 +86,11 @@ def test_a_start_and_a_success_are_a_line_each(logs: Make, claim: Claim) -> None
         (Snoozed(30.0), "snoozed",
          {"level": "info", "event": "run snoozed", "state": "pending", "delay": 30.0}),
         (Stopped("not needed"), "cancelled",
-         {"level": "info", "event": "run cancelled", "state": "cancelled", "reason": "not needed",
-          "error": "not needed"}),
+         {"level": "info", "event": "run cancelled", "state": "cancelled", "reason": "not needed"}),
         (Skipped("nothing to do"), "skipped",
-         {"level": "info", "event": "run skipped", "state": "skipped", "reason": "nothing to do",
-          "error": "nothing to do"}),
+         {"level": "info", "event": "run skipped", "state": "skipped", "reason": "nothing to do"}),
         (Released("shutdown"), "released",
-         {"level": "info", "event": "run released", "state": "pending", "error": "shutdown"}),
+         {"level": "info", "event": "run released", "state": "pending", "reason": "shutdown"}),
         (Crashed(solo=True, detail="killed by SIGSEGV"), "crashed",
          {"level": "warning", "event": "run crashed", "state": "pending",
           "error": "killed by SIGSEGV"}),
@@ -130,6 +131,11 @@ def test_a_line_that_does_not_encode_is_written_all_the_same(logs: Make, claim: 
 
 
 OTHERS: list[tuple[Event, str, str, dict[str, Any]]] = [
+    (DaemonStarted("w", "redis://me:***@host", "consumer", 16, 3), "info", "stoker started",
+     {"worker": "w", "mode": "consumer", "broker": "redis://me:***@host", "slots": 16, "types": 3}),
+    (DaemonStopping("w", "SIGTERM", 2), "info", "stopping",
+     {"worker": "w", "why": "SIGTERM", "running": 2}),
+    (DaemonStopped("w"), "info", "stoker stopped", {"worker": "w"}),
     (JobsClaimed("lane:*", 3, 0.5), "debug", "jobs claimed",
      {"lane": "lane:*", "count": 3, "duration": 0.5}),
     (Settled(3, 1, 0, 0, 0.5), "debug", "outcomes written",

@@ -6,13 +6,13 @@ from typing import Literal
 
 import msgspec
 
+from stoker.brokers.connecting import without_password
 from stoker.daemon.command_line.failing import FAILED, sentence
 from stoker.daemon.command_line.opening import broker_of, configured
 from stoker.daemon.command_line.options import PRINTING, Printing
 from stoker.daemon.command_line.printing import print_json, print_line
 from stoker.daemon.configuration import Configuration
 from stoker.daemon.configuration.configuration import DEFAULT
-from stoker.daemon.configuration.masking import masked
 from stoker.daemon.loading import load_handlers, load_middleware
 from stoker.daemon.settings import QueueLimit, Settings
 from stoker.handlers.protocol import AnyHandler
@@ -94,7 +94,7 @@ def _unworked(settings: Settings, handlers: Mapping[str, AnyHandler]) -> Iterato
 
 async def _broker(configuration: Configuration) -> Finding:
     url = configuration.settings.broker
-    shown = masked(url)
+    shown = without_password(url)
     if url.startswith("memory:"):
         return Finding("broker", "ok", f"{shown} lives in the daemon's own process")
     if url.startswith("sqlite:") and (path := _missing(url)) is not None:

@@ -15,6 +15,6 @@ def config(*, options: Printing = PRINTING) -> None:
         return
     print_line(f"file: {configuration.file or 'none'}")
     print_table(
-        (Column("key", whole=True), Column("value"), Column("source", whole=True)),
+        (Column("key"), Column("value", gives_way=True), Column("source")),
         ((key, in_words(value), sources[key]) for key, value in values.items()),
     )

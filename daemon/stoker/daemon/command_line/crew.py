@@ -22,9 +22,9 @@ async def list_workers(*, options: Printing = PRINTING) -> None:
         return
     now = datetime.now(UTC)
     print_table(
-        (Column("name", whole=True), Column("service"), Column("host"), Column("pid", right=True),
+        (Column("name"), Column("service"), Column("host"), Column("pid", right=True),
          Column("version"), Column("running", right=True), Column("slots", right=True),
-         Column("queues"), Column("started"), Column("seen")),
+         Column("queues", gives_way=True), Column("started"), Column("seen")),
         (
             (one.name, one.service, one.host, one.pid, one.version, one.running, one.slots,
              ", ".join(one.queues), relative(one.started_at, now), relative(one.seen_at, now))
@@ -44,9 +44,9 @@ async def list_types(*, options: Printing = PRINTING) -> None:
         print("stoker: no daemon has published a type yet", file=sys.stderr)
         return
     print_table(
-        (Column("type", whole=True), Column("queue"), Column("priority", right=True),
-         Column("runs", right=True), Column("timeout", right=True), Column("arguments"),
-         Column("description")),
+        (Column("type"), Column("queue"), Column("priority", right=True),
+         Column("runs", right=True), Column("timeout", right=True), Column("arguments", gives_way=True),
+         Column("description", gives_way=True)),
         (
             (one.name, one.queue, one.priority, one.max_attempts,
              "" if one.timeout is None else text(one.timeout),

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 
-from stoker.daemon.command_line.facts import Facts, times
+from stoker.daemon.command_line.facts import Facts, one_line, times
 from stoker.daemon.command_line.moments import absolute, between, both, relative
 from stoker.daemon.command_line.waiting import waits
 from stoker.daemon.liveness import is_fresh
@@ -26,7 +26,7 @@ def explained(facts: Facts) -> list[str]:
         present = [*_runs(facts), *_alone(facts)]
     else:
         present = list(_ended(facts))
-    return [*present, *_late(facts), *_again(facts)]
+    return [one_line(sentence) for sentence in (*present, *_late(facts), *_again(facts))]
 
 
 def _runs(facts: Facts) -> Iterator[str]:
@@ -64,22 +64,22 @@ def _ended(facts: Facts) -> Iterator[str]:
     match job.state:
         case State.COMPLETED:
             took = between(job.started_at, job.completed_at)
-            yield f"It completed {at}, in run {job.attempts} of {job.max_attempts}, after {took}."
+            yield f"It completed at {at}, in run {job.attempts} of {job.max_attempts}, after {took}."
             if job.reason:
                 yield f"About its result: {job.reason}."
         case State.FAILED:
-            yield f"It failed for good {at}: {_why_failed(facts)}."
+            yield f"It failed for good at {at}: {_why_failed(facts)}."
             yield f"`stoker jobs retry {job.id}` runs it again."
         case State.CANCELLED:
             before = "" if job.started_at else ", before it ever ran"
-            yield f"It was cancelled {at}{before}{_because(job.reason)}."
+            yield f"It was cancelled at {at}{before}{_because(job.reason)}."
         case State.SKIPPED if job.reason == "expired":
             yield (
-                f"It was skipped {at}, because it had not begun by "
+                f"It was skipped at {at}, because it had not begun by "
                 f"{absolute(job.expires_at)}, when it expired."
             )
         case _:
-            yield f"It was skipped {at}{_because(job.reason)}."
+            yield f"It was skipped at {at}{_because(job.reason)}."
 
 
 def _why_failed(facts: Facts) -> str:
@@ -117,9 +117,9 @@ def _again(facts: Facts) -> Iterator[str]:
     more = facts.job.state in (State.RUNNING, State.COMPLETED)
     if len(history) + more < 2:
         return
-    yield f"It has been run {times(len(history) + more)}:"
+    yield f"It has been run {times(len(history) + more)}."
     for run in history:
-        yield f"  {_entry(run)}"
+        yield _entry(run)
     if any(run.outcome == "crashed" for run in history):
         yield (
             "A run that ends with its worker is run again: a job is run at least once, and what a "
@@ -133,7 +133,7 @@ def _entry(run: Run) -> str:
     took = between(run.started_at, run.ended_at)
     where = f" on {run.worker}" if run.worker else ""
     after = f" after {took}" if took else ""
-    return f"run {run.attempt}, {absolute(run.started_at)}{where}: {_OUTCOMES[run.outcome]}{after}" + (
+    return f"Run {run.attempt}, {absolute(run.started_at)}{where}: {_OUTCOMES[run.outcome]}{after}" + (
         _because(run.error)
     )
 

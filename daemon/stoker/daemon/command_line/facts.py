@@ -31,3 +31,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 def times(count: int) -> str:
     """ "once", "twice", "3 times"."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def one_line(text: str) -> str:
+    """The text on one line: errors may have several."""
+    return " ".join(text.split())

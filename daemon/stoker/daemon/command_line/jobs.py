@@ -22,13 +22,13 @@ PAGE = 500
 Limit = Annotated[int, Parameter(validator=validators.Number(gte=1))]
 
 COLUMNS = (
-    Column("id", whole=True),
-    Column("type"),
-    Column("queue"),
-    Column("state", whole=True),
+    Column("id"),
+    Column("type", gives_way=True),
+    Column("queue", gives_way=True),
+    Column("state"),
     Column("run", right=True),
     Column("created"),
-    Column("what"),
+    Column("what", gives_way=True),
 )
 
 

@@ -1,9 +1,9 @@
 """`stoker migrate`."""
 
+from stoker.brokers.connecting import migrations, without_password
 from stoker.daemon.command_line.opening import broker_of, configured
 from stoker.daemon.command_line.options import COMMON, Common
 from stoker.daemon.command_line.printing import print_line
-from stoker.daemon.configuration.masking import masked
 
 
 async def migrate(*, sql: bool = False, options: Common = COMMON) -> None:
@@ -14,8 +14,6 @@ async def migrate(*, sql: bool = False, options: Common = COMMON) -> None:
     sql
         Only print the SQL of all steps, for whoever applies it by hand.
     """
-    from stoker.brokers.connecting import migrations
-
     configuration = configured(options)
     url = configuration.settings.broker
     if sql:
@@ -24,4 +22,4 @@ async def migrate(*, sql: bool = False, options: Common = COMMON) -> None:
         return
     async with broker_of(configuration, create=True) as broker:
         await broker.migrate()
-    print_line(f"{masked(url)} is ready")
+    print_line(f"{without_password(url)} is ready")

@@ -22,8 +22,8 @@ def absolute(moment: datetime | None) -> str:
 
 
 def both(moment: datetime | None, now: datetime) -> str:
-    """ "2026-01-31 12:00:03 UTC, 3m ago"; empty for no time."""
-    return "" if moment is None else f"{absolute(moment)}, {relative(moment, now)}"
+    """ "2026-01-31 12:00:03 UTC (3m ago)"; empty for no time."""
+    return "" if moment is None else f"{absolute(moment)} ({relative(moment, now)})"
 
 
 def between(begin: datetime | None, end: datetime | None) -> str:

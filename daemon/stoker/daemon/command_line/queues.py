@@ -109,10 +109,10 @@ def _table(queues: Sequence[QueueInfo], measured: Mapping[str, tuple[float, floa
     now = datetime.now(UTC)
     names = ("in/s", "out/s") if measured else ()
     columns = [
-        Column("queue", whole=True),
+        Column("queue"),
         *(Column(name, right=True) for name in (*_COUNTS, *names)),
         Column("oldest ready"),
-        Column("paused"),
+        Column("paused", gives_way=True),
     ]
     print_table(
         columns,

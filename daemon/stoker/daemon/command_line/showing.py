@@ -60,8 +60,8 @@ def _history(history: tuple[Run, ...]) -> None:
         return
     print_line("\nHistory, without runs that simply succeeded")
     print_table(
-        (Column("run", right=True), Column("started"), Column("took"), Column("outcome", whole=True),
-         Column("worker"), Column("error")),
+        (Column("run", right=True), Column("started"), Column("took"), Column("outcome"),
+         Column("worker"), Column("error", gives_way=True)),
         (
             (run.attempt, absolute(run.started_at), between(run.started_at, run.ended_at), run.outcome,
              run.worker, run.error)

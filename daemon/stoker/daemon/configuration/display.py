@@ -6,8 +6,8 @@ from typing import Any
 
 import msgspec
 
+from stoker.brokers.connecting import without_password
 from stoker.daemon.configuration.configuration import Configuration
-from stoker.daemon.configuration.masking import MASK, masked
 from stoker.jobs.durations import text
 
 
@@ -22,9 +22,9 @@ def displayed(configuration: Configuration) -> dict[str, Any]:
     for key in configuration.sources:
         value = _at(tree, key)
         if isinstance(value, str):
-            value = masked(value)
+            value = without_password(value)
             if key in configuration.secrets and "://" not in value:
-                value = MASK
+                value = "***"
         values[key] = value
     return values
 

@@ -38,8 +38,15 @@ def start_line(event: RunStarted) -> RunLine:
 
 
 def end_line(event: RunEnded, level: str) -> RunLine:
-    claim, settlement = event.claim, event.settlement
-    run = settlement.run
+    """`level` is the event's `end_level`."""
+    claim, settlement, run = event.claim, event.settlement, event.settlement.run
+    reason, error, trace = settlement.reason, settlement.error, None
+    if run is not None:
+        trace = run.traceback
+        if event.outcome in _BAD:
+            error = run.error
+        else:
+            reason = reason or run.error
     return RunLine(
         datetime.now(UTC),
         level,
@@ -51,9 +58,9 @@ def end_line(event: RunEnded, level: str) -> RunLine:
         settlement.state.value,
         round(event.seconds, 6),
         round(settlement.delay, 3) if settlement.delay else None,
-        settlement.reason,
-        settlement.error if run is None else run.error,
-        None if run is None or run.traceback is None else run.traceback[-MOST_TRACEBACK:],
+        reason,
+        error,
+        None if trace is None else trace[-MOST_TRACEBACK:],
     )
 
 
