@@ -141,6 +141,15 @@ def test_the_deepest_payload_that_passes_can_be_read_again() -> None:
     assert json.loads(encode_payload(nested(MAX_DEPTH))) == nested(MAX_DEPTH)
 
 
+def test_objects_and_lists_in_turn_are_as_deep() -> None:
+    value: Any = 1
+    for _ in range(MAX_DEPTH // 2):
+        value = {"a": [value]}
+    encode_payload(value)
+    with pytest.raises(InvalidPayload, match="nested deeper than 64 levels"):
+        encode_payload({"a": value})
+
+
 def test_many_values_beside_one_another_are_not_deep() -> None:
     assert encode_payload({"a": [[] for _ in range(10 * MAX_DEPTH)]})
 
@@ -238,6 +247,10 @@ def test_a_result_that_cannot_be_kept_gives_way_to_a_note(result: Any, note: str
     assert len(said) < 600
 
 
+def test_a_result_of_exactly_the_limit_is_kept() -> None:
+    assert encode_result("x" * 8, limit=10) == (b'"xxxxxxxx"', None)
+
+
 @given(values)
 def test_a_result_is_never_an_error(result: Any) -> None:
     data, note = encode_result(result)
@@ -252,6 +265,10 @@ def test_any_text_is_made_fit_and_a_fit_one_is_left_alone(text: str) -> None:
     assert text_problem(made) is None
     if text_problem(text) is None and len(text) <= 200:
         assert made == text
+
+
+def test_a_text_of_exactly_the_limit_is_whole() -> None:
+    assert storable("x" * 34, limit=34) == "x" * 34
 
 
 def test_a_text_that_is_cut_says_how_much_is_missing() -> None:
