@@ -1,12 +1,15 @@
 """Runs end: each settlement is written if its token is the current one, and says what became of it."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from stoker.brokers.instant import micros
 from stoker.brokers.keepable import UNFIT, fits, progress_of, text_or_none
+from stoker.brokers.sqlite.claiming import waiting_count
 from stoker.brokers.sqlite.enqueueing import keep_result
-from stoker.brokers.sqlite.records import INLINE
+from stoker.brokers.sqlite.records import INLINE, numbers_text
 from stoker.brokers.sqlite.reporting import keep_logs, keep_run
 from stoker.brokers.sqlite.standing import Standing, standing_of
 from stoker.brokers.sqlite.transaction import Transaction
@@ -24,27 +27,29 @@ UNSTORABLE = (
 """What is raised for a value; anything else is about the database."""
 
 
-class Next:
-    """Where one job goes, as the row will say it."""
+class Way:
+    """Where some jobs go together, as the row of each will say it."""
 
-    __slots__ = ("result", "row", "settlement", "standing", "state")
+    __slots__ = ("count", "jobs", "row", "state")
 
     def __init__(self, tx: Transaction, settlement: Settlement, standing: Standing) -> None:
-        self.settlement = settlement
-        self.standing = standing
+        """As this settlement says, of a job that stands like this."""
+        self.jobs: list[Standing] = []
         state, reason = settlement.state, settlement.reason
         if standing.cancel_requested and state not in FINAL:
             state, reason = State.CANCELLED, standing.cancel_reason
         self.state = state
         final = state in FINAL
+        ready = not final and settlement.delay <= 0
+        self.count = waiting_count(state, ready)
+        """Under which name these jobs are counted from now on."""
         now = tx.now.wall
-        self.result = result = settlement.result if settlement.state in FINAL else None
+        result = settlement.result if settlement.state in FINAL else None
         progress, message = progress_of(settlement.progress, settlement.progress_message)
         self.row = (
-            standing.seq,
             settlement.token,
             str(state),
-            0 if final or settlement.delay > 0 else 1,
+            int(ready),
             settlement.attempts,
             settlement.crashes,
             settlement.solo_deaths,
@@ -60,8 +65,28 @@ class Next:
         )
 
     @property
-    def ready(self) -> int:
-        return self.row[3]
+    def ready(self) -> bool:
+        return bool(self.row[2])
+
+
+def _like(settlement: Settlement, standing: Standing) -> tuple[Any, ...]:
+    """The same for settlements that go the same way: all that `Way` is made from."""
+    return (
+        settlement.token,
+        settlement.state,
+        settlement.attempts,
+        settlement.crashes,
+        settlement.solo_deaths,
+        settlement.returns,
+        settlement.delay,
+        settlement.reason,
+        settlement.result,
+        settlement.error,
+        settlement.progress,
+        settlement.progress_message,
+        standing.cancel_requested,
+        standing.cancel_reason,
+    )
 
 
 def settle(tx: Transaction, settlements: Sequence[Settlement], keep_lines: int) -> list[Verdict]:
@@ -84,15 +109,21 @@ def _settle_alone(tx: Transaction, settlement: Settlement, keep_lines: int) -> V
 def _settle(tx: Transaction, settlements: Sequence[Settlement], keep_lines: int) -> list[Verdict]:
     standing = standing_of(tx, [settlement.id for settlement in settlements])
     verdicts: list[Verdict] = []
-    going: list[Next] = []
+    going: list[tuple[Settlement, Standing]] = []
+    ways: dict[tuple[Any, ...], Way] = {}
     for settlement in settlements:
-        verdict = _verdict(settlement, standing.get(settlement.id))
-        if verdict == "accepted":
-            job = standing[settlement.id]
-            going.append(Next(tx, settlement, job))
+        job = standing.get(settlement.id)
+        verdict = _verdict(settlement, job)
+        if job is not None and verdict == "accepted":
+            like = _like(settlement, job)
+            way = ways.get(like) or ways.setdefault(like, Way(tx, settlement, job))
+            way.jobs.append(job)
+            going.append((settlement, job))
             standing[settlement.id] = job.after(settlement.token)
         verdicts.append(verdict)
-    _write(tx, going, keep_lines)
+    _go(tx, ways.values())
+    for settlement, job in going:
+        _keep_along(tx, settlement, job, keep_lines)
     return verdicts
 
 
@@ -106,33 +137,36 @@ def _verdict(settlement: Settlement, standing: Standing | None) -> Verdict:
     return "accepted"
 
 
-def _write(tx: Transaction, going: Sequence[Next], keep_lines: int) -> None:
-    if not going:
-        return
-    tx.executemany(tx.sql.settle, [each.row for each in going])
-    for each in going:
-        settlement, job = each.settlement, each.standing
-        tx.count(job.queue, "running", -1)
-        if each.state in FINAL:
-            tx.count(job.queue, str(each.state))
-            tx.notes.settled.append(settlement.id)
-            if job.unique_key is not None:
-                tx.execute(tx.sql.unique_release, (job.queue, job.unique_key, job.seq))
-        else:
-            _waits(tx, each)
-        if each.result is not None and len(each.result) > INLINE:
-            keep_result(tx, job.seq, each.result)
-        if settlement.run is not None:
-            keep_run(tx, job.seq, settlement.run)
-        if settlement.logs or settlement.dropped_logs:
-            keep_logs(tx, job, settlement.logs, settlement.dropped_logs, keep_lines)
+def _go(tx: Transaction, ways: Collection[Way]) -> None:
+    """Write the rows: those that go alone one by one, those that go together by one statement."""
+    alone = [(way.jobs[0].seq, *way.row) for way in ways if len(way.jobs) == 1]
+    tx.executemany(tx.sql.settle, alone)
+    for way in ways:
+        if len(way.jobs) > 1:
+            tx.execute(tx.sql.settle_alike, (numbers_text([job.seq for job in way.jobs]), *way.row))
+        for queue, jobs in Counter(job.queue for job in way.jobs).items():
+            tx.count(queue, "running", -jobs)
+            tx.count(queue, way.count, jobs)
+            if way.ready:
+                tx.notes.ready.add(queue)
+        if way.state in FINAL:
+            _release(tx, way.jobs)
 
 
-def _waits(tx: Transaction, each: Next) -> None:
-    queue = each.standing.queue
-    if each.state is State.RETRYING:
-        tx.count(queue, "retrying")
-    else:
-        tx.count(queue, "ready" if each.ready else "delayed")
-    if each.ready:
-        tx.notes.ready.add(queue)
+def _release(tx: Transaction, ended: Sequence[Standing]) -> None:
+    """Free the unique keys of jobs that are final now, and tell who waits."""
+    for job in ended:
+        tx.notes.settled.append(job.id)
+        if job.unique_key is not None:
+            tx.execute(tx.sql.unique_release, (job.queue, job.unique_key, job.seq))
+
+
+def _keep_along(tx: Transaction, settlement: Settlement, job: Standing, keep_lines: int) -> None:
+    """Write what does not stand in the job's row."""
+    result = settlement.result
+    if result is not None and len(result) > INLINE and settlement.state in FINAL:
+        keep_result(tx, job.seq, result)
+    if settlement.run is not None:
+        keep_run(tx, job.seq, settlement.run)
+    if settlement.logs or settlement.dropped_logs:
+        keep_logs(tx, job, settlement.logs, settlement.dropped_logs, keep_lines)

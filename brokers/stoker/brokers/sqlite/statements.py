@@ -39,11 +39,13 @@ class Statements(msgspec.Struct, frozen=True):
     queues_ready: str
     reclaim: str
     reclaim_take: str
+    reclaim_worker: str
     renew: str
     report: str
     retry: str
     run_add: str
     settle: str
+    settle_alike: str
     standing: str
     tally_fold: str
     tally_read: str
