@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,7 @@ def parsed(path: Path) -> ast.Module:
     return ast.parse(path.read_text(), shown(path))
 
 
+@cache
 def imported(path: Path) -> set[str]:
     """Every module that a file imports, by its full name, wherever in the file."""
     names: set[str] = set()
