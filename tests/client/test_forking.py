@@ -37,18 +37,13 @@ def end_of(pid):
 """
 
 
+# From Python 3.12 on, to fork a process that has threads is warned of: none of ours may be left.
+STRICT = ["-W", "error:This process", "-W", "error::ResourceWarning", "-X", "faulthandler"]
+
+
 def run(code: str, url: str, *, timeout: float = 30) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "error",
-            "-X",
-            "faulthandler",
-            "-c",
-            COMMON + textwrap.dedent(code),
-            url,
-        ],
+        [sys.executable, *STRICT, "-c", COMMON + textwrap.dedent(code), url],
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -59,9 +54,6 @@ def output(code: str, url: str) -> list[str]:
     done = run(code, url)
     assert (done.returncode, done.stderr) == (0, "")
     return done.stdout.splitlines()
-
-
-# In Python 3.12 a fork of a process with threads warns; none of ours is left when it happens.
 
 
 def test_parent_and_child_both_go_on_after_a_fork(file: str) -> None:

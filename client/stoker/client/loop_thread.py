@@ -41,13 +41,11 @@ class LoopThread:
 
     def start(self) -> None:
         """Connect. Raises what connecting raises."""
-        self._thread.start()
         try:
+            self._thread.start()
             self._client = self._opened.result()
         except BaseException:
-            # Whoever wanted it was interrupted: what is just connecting is broken off.
-            if self._opened.cancel() and self._living is not None:
-                self._loop.call_soon_threadsafe(self._living.cancel)
+            self._break_off()
             raise
 
     def run(self, work: Work[T], *, repeatable: bool) -> T:
@@ -99,6 +97,14 @@ class LoopThread:
             self._closed.set_result(None)
         finally:
             self._closing = True
+
+    def _break_off(self) -> None:
+        """Nobody wants it any more: connecting failed, or whoever waited for it was interrupted."""
+        if self._opened.cancel():
+            if self._living is not None:
+                self._loop.call_soon_threadsafe(self._living.cancel)
+        elif self._opened.exception() is None:
+            self.let_go()
 
     async def _live(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
