@@ -47,7 +47,10 @@ def promote(tx: Transaction, limit: int) -> Promotion:
 
 def reclaim(tx: Transaction, limit: int, *, token: str, lease: int, worker: str | None) -> list[Claim]:
     """See `Upkeep.reclaim`. `lease` is in microseconds."""
-    rows = tx.rows(tx.sql.reclaim, (tx.now.boot, worker, limit))
+    if worker is None:
+        rows = tx.rows(tx.sql.reclaim, (tx.now.boot, limit))
+    else:
+        rows = tx.rows(tx.sql.reclaim_worker, (worker, limit))
     until = tx.now.boot + lease
     tx.executemany(tx.sql.reclaim_take, [(row[0], token, until) for row in rows])
     claims = []

@@ -1,0 +1,11 @@
+-- A worker's runs, but for those that have been taken over. Looks at all runs: workers seldom die.
+-- takes: worker, limit
+SELECT
+    seq, cancel_requested, cancel_reason, started_at, id, type, queue, priority,
+    coalesce(payload, (SELECT body FROM stoker_large WHERE job = seq AND kind = 'payload')),
+    attempts, max_attempts, crashes, solo_deaths, returns, timeout, created_at, scheduled_at,
+    tags, recurring_id, headers, expires_at
+FROM stoker_job INDEXED BY stoker_leased
+WHERE state = 'running' AND worker = :worker AND taken_over = 0
+ORDER BY lease_until
+LIMIT :limit;
