@@ -46,10 +46,12 @@ def prepare_file(address: Address, *, create: bool) -> None:
         # The journal and its index, which SQLite makes, take their mode from this file.
         # Made without being opened: see above.
         os.mknod(path, stat.S_IFREG | MODE)
-    except FileExistsError:
-        return  # another process was quicker
     except OSError as error:
-        raise BrokerRefused(f"the database {path} cannot be created: {error.strerror}") from None
+        if path.exists():
+            return  # another process was quicker
+        raise BrokerRefused(
+            f"the database {path} cannot be created ({error.strerror}: {error.filename})"
+        ) from None
 
 
 def open_writing(address: Address) -> sqlite3.Connection:
