@@ -57,7 +57,8 @@ def _check_id(job: NewJob) -> None:
         raise InvalidJob(f"id {job.id!r} must be written {canonical!r}")
     raise InvalidJob(
         f"id {job.id} does not lead to queue {job.queue!r}: "
-        f"make it with new_id({job.queue!r}) or derived_id({job.queue!r}, key, at)"
+        f"make it with IdSource().next({job.queue!r}) or derived_id({job.queue!r}, key, at) "
+        "of stoker.jobs.ids"
     )
 
 

@@ -34,6 +34,14 @@ FAKE_BROKER = """
             FakeBroker.settled.append([line.message for line in settlement.logs])
             return connection
 
+        async def enqueue(self, jobs):
+            from stoker.jobs.job import Enqueued
+            return [Enqueued(job.id, job.type == "thread") for job in jobs]
+
+        async def cancel(self, ids, reason):
+            from stoker.jobs.operating import CancelAnswer
+            return [CancelAnswer(id, "cancelled") for id in ids]
+
     connecting._SCHEMES["fake"] = (__name__, "FakeBroker", None)
 """
 
@@ -51,6 +59,16 @@ HANDLERS = (
         ctx.log("one")
         ctx.sync_complete_in(verdict)
         return [FakeBroker.opened, FakeBroker.settled]
+
+    @handler("produces", isolation="process")
+    async def produces(ctx: Context) -> list:
+        job = await ctx.client.enqueue(thread.bind("accepted"))
+        return [job.created, await job.cancel()]
+
+    @handler("produces.thread", isolation="process")
+    def produces_in_thread(ctx: Context) -> list:
+        job = ctx.sync_client.enqueue(thread.bind("accepted"))
+        return [job.created, job.cancel()]
 
     @handler("rollback", isolation="process")
     async def rollback(ctx: Context):
@@ -89,6 +107,13 @@ async def test_the_broker_is_opened_once_for_all_runs_of_a_child(run: Run) -> No
     await run("wait", verdict="accepted")
     ending = await run("thread", verdict="already")
     assert msgspec.json.decode(ending.result)[0] == 1
+
+
+@pytest.mark.parametrize("type", ["produces", "produces.thread"])
+async def test_a_run_reaches_a_client_and_handles_that_fit_where_it_runs(type: str, run: Run) -> None:
+    ending = await run(type)
+    assert isinstance(ending, Done), ending
+    assert msgspec.json.decode(ending.result or b"") == [True, "cancelled"]
 
 
 async def test_a_lost_lease_is_raised_inside_and_the_lines_are_told_anew(run: Run, heard: Any) -> None:
