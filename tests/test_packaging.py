@@ -17,6 +17,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from stoker.jobs.version import __version__
+
 ROOT = Path(__file__).parents[1]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 PORTIONS = [
@@ -78,6 +80,11 @@ def test_every_pin_carries_hashes_and_no_address() -> None:
     assert len(lines) == len(pins())
     assert [line for line in lines if not re.search(r"--hash=sha256:[0-9a-f]{64}", line)] == []
     assert "://" not in text
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    first, *_ = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert first == __version__
 
 
 # The wheel
