@@ -172,8 +172,11 @@ class SqliteBroker:
     async def reclaim(
         self, limit: int, *, token: str, lease: float, worker: str | None = None
     ) -> list[Claim]:
+        asked = self._clock.now().boot
         return await self._write(
-            lambda tx: upkeep.reclaim(tx, limit, token=token, lease=micros(lease), worker=worker)
+            lambda tx: upkeep.reclaim(
+                tx, limit, asked=asked, token=token, lease=micros(lease), worker=worker
+            )
         )
 
     async def prune(self, retention: Retention, limit: int) -> int:

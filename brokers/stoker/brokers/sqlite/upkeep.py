@@ -45,10 +45,15 @@ def promote(tx: Transaction, limit: int) -> Promotion:
     )
 
 
-def reclaim(tx: Transaction, limit: int, *, token: str, lease: int, worker: str | None) -> list[Claim]:
-    """See `Upkeep.reclaim`. `lease` is in microseconds."""
+def reclaim(
+    tx: Transaction, limit: int, *, asked: int, token: str, lease: int, worker: str | None
+) -> list[Claim]:
+    """See `Upkeep.reclaim`. `lease` is in microseconds, and so is `asked`, the boot's time of the call.
+
+    Only what had expired by then is taken: while the call waits for the lock, nobody can renew.
+    """
     if worker is None:
-        rows = tx.rows(tx.sql.reclaim, (tx.now.boot, limit))
+        rows = tx.rows(tx.sql.reclaim, (asked, limit))
     else:
         rows = tx.rows(tx.sql.reclaim_worker, (worker, limit))
     until = tx.now.boot + lease
