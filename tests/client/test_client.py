@@ -75,6 +75,12 @@ def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
         Client(url)
 
 
+@pytest.mark.parametrize("wrong", [None, 7, Path("jobs.db")])
+def test_what_is_no_broker_is_refused_at_once(wrong: Any) -> None:
+    with pytest.raises(TypeError, match="a client takes a broker's URL, or a broker, not"):
+        Client(wrong)
+
+
 async def test_it_can_be_made_from_a_configuration(
     file: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from stoker.client.configured import Configured, configured
+from stoker.daemon.configuration.loading import load
 from stoker.jobs.codec import MAX_PAYLOAD
-from stoker.jobs.errors import BrokerRefused, ConfigError, MissingExtra
+from stoker.jobs.errors import ConfigError, MissingExtra
 
 
 @pytest.fixture
@@ -81,14 +82,45 @@ def test_what_is_for_the_daemon_is_left_to_it(config: Path) -> None:
     assert configured(config, {"STOKER__WEB__PORT": "x"}).broker == "memory://"
 
 
-def test_an_empty_file_says_nothing(here: Path, config: Path) -> None:
+def test_an_empty_file_says_nothing(config: Path) -> None:
     config.write_text("# nothing\n")
-    assert configured(config, {}) == Configured(sqlite(here / "var/stoker.db"), MAX_PAYLOAD)
+    assert configured(config, {}) == Configured(sqlite(config.parent / "var/stoker.db"), MAX_PAYLOAD)
+
+
+@pytest.mark.parametrize(
+    ("text", "environment"),
+    [
+        ("broker: sqlite:///jobs.db", {}),
+        ("broker: sqlite:////srv/jobs.db?synchronous=normal", {}),
+        ("service: ours", {}),
+        ("broker_file: url", {}),
+        ("\ufeffmax_payload: 1MB", {}),
+        ("max_payload: 1.5KiB", {"STOKER__BROKER": "sqlite:///jobs.db"}),
+        ("broker: memory://", {"STOKER__BROKER": "", "STOKER__MAX_PAYLOAD": "4096"}),
+        ("broker: memory://", {"STOKER__BROKER_FILE": "url", "STOKER__MAX_PAYLOAD": "4KiB"}),
+        (None, {}),
+        (None, {"STOKER__BROKER": "sqlite:///env.db"}),
+    ],
+)
+def test_the_daemon_finds_the_same(
+    here: Path, config: Path, text: str | None, environment: dict[str, str]
+) -> None:
+    for folder in (here, config.parent):
+        (folder / "url").write_text("sqlite:///secret.db\n")
+    if text is not None:
+        config.write_text(text + "\n")
+    file = None if text is None else config
+    settings = load(file, environment=environment).settings
+    assert configured(file, environment) == Configured(settings.broker, settings.max_payload)
 
 
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
+        (
+            "broker: nonsense",
+            "config.yaml: broker: broker URL 'nonsense' begins with none of memory://",
+        ),
         ("broker: 7", "config.yaml: broker is a URL such as sqlite:///var/stoker.db, not 7"),
         ("broker: ''", "config.yaml: broker is a URL such as sqlite:///var/stoker.db, not ''"),
         ("broker_file: 7", "config.yaml: broker_file is the path of a file, not 7"),
@@ -124,7 +156,8 @@ def test_what_does_not_hold_is_refused_with_the_place(config: Path, text: str, w
             {"STOKER__BROKER": "a", "STOKER__BROKER_FILE": "b"},
             "STOKER__BROKER and STOKER__BROKER_FILE are",
         ),
-        ({"STOKER__BROKER": ""}, "STOKER__BROKER is a URL such as"),
+        ({"STOKER__BROKER": "nonsense"}, "STOKER__BROKER: broker URL 'nonsense' begins with none of"),
+        ({"STOKER__BROKER_FILE": "empty"}, "STOKER__BROKER_FILE: {here}/empty is empty"),
         ({"STOKER__BROKER_FILE": "missing"}, "STOKER__BROKER_FILE: {here}/missing cannot be read"),
         ({"STOKER__MAX_PAYLOAD": "big"}, "STOKER__MAX_PAYLOAD: 'big' is not a size"),
     ],
@@ -132,15 +165,10 @@ def test_what_does_not_hold_is_refused_with_the_place(config: Path, text: str, w
 def test_what_does_not_hold_in_the_environment_is_refused_too(
     here: Path, environment: dict[str, str], wrong: str
 ) -> None:
+    (here / "empty").write_text("\n")
     with pytest.raises(ConfigError) as caught:
         configured(None, environment)
     assert str(caught.value).startswith(f"environment: {wrong.format(here=here)}")
-
-
-def test_a_broker_that_is_none_is_refused(config: Path) -> None:
-    config.write_text("broker: nonsense")
-    with pytest.raises(BrokerRefused, match="broker URL 'nonsense'"):
-        configured(config, {})
 
 
 def test_a_file_that_is_named_and_not_there_is_refused(here: Path) -> None:

@@ -13,7 +13,7 @@ import msgspec
 
 from stoker.brokers.connecting import anchored
 from stoker.jobs.codec import MAX_PAYLOAD
-from stoker.jobs.errors import ConfigError, MissingExtra
+from stoker.jobs.errors import BrokerRefused, ConfigError, MissingExtra
 from stoker.jobs.sizes import size
 
 DEFAULT_FILE = "config.yaml"
@@ -50,13 +50,14 @@ def configured(path: str | Path | None, environment: Mapping[str, str]) -> Confi
     saying where and what would be right, and MissingExtra if there is a file and no library to read it.
     """
     sources = [_environment(environment)]
-    file = Path(path or DEFAULT_FILE)
+    folder, file = Path.cwd(), Path(path or DEFAULT_FILE)
     if path is not None or file.exists():
         sources.append(_file(file))
+        folder = sources[-1].folder
     brokers = (url for source in sources if (url := _broker(source)) is not None)
     sizes = (limit for source in sources if (limit := _max_payload(source)) is not None)
     return Configured(
-        broker=next(brokers, None) or anchored(DEFAULT_BROKER, Path.cwd()),
+        broker=next(brokers, None) or anchored(DEFAULT_BROKER, folder),
         max_payload=next(sizes, MAX_PAYLOAD),
     )
 
@@ -65,7 +66,7 @@ def _environment(environment: Mapping[str, str]) -> Source:
     keys = {
         name.removeprefix(PREFIX).lower(): value
         for name, value in environment.items()
-        if name.startswith(PREFIX)
+        if name.startswith(PREFIX) and value
     }
     return Source("environment", keys, Path.cwd(), PREFIX)
 
@@ -103,11 +104,16 @@ def _broker(source: Source) -> str | None:
             raise ConfigError(f"{source.named('broker_file')} is the path of a file, not {file!r}")
         path = folder / file
         url, folder = _text(path, source.named("broker_file")).strip(), path.parent
+        if not url:
+            raise ConfigError(f"{source.named('broker_file')}: {path} is empty")
     if url is None:
         return None
     if not isinstance(url, str) or not url:
         raise ConfigError(f"{source.named('broker')} is a URL such as {DEFAULT_BROKER}, not {url!r}")
-    return anchored(url, folder)
+    try:
+        return anchored(url, folder)
+    except BrokerRefused as error:
+        raise ConfigError(f"{source.named('broker')}: {error}") from None
 
 
 def _max_payload(source: Source) -> int | None:
@@ -122,7 +128,7 @@ def _max_payload(source: Source) -> int | None:
 
 def _text(path: Path, what: str) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is no UTF-8 text"
         raise ConfigError(f"{what}: {path} cannot be read: {reason}") from None

@@ -28,6 +28,8 @@ class Connected:
         """`relative_to`: the folder of a relative SQLite path; else the working directory, now.
         `create` allows a database that is not there to be made. `max_payload` is in bytes.
         """
+        if not isinstance(broker, str) and not hasattr(broker, "enqueue"):
+            raise TypeError(f"a client takes a broker's URL, or a broker, not {broker!r}")
         self._url = anchored(broker, relative_to or Path.cwd()) if isinstance(broker, str) else None
         self._broker = None if isinstance(broker, str) else broker
         self._create = create

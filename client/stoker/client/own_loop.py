@@ -10,7 +10,6 @@ from stoker.client.client import Client
 from stoker.client.forking import fork_watch
 from stoker.client.loop_thread import Left, LoopThread
 from stoker.client.reach import Work
-from stoker.jobs.errors import StokerError
 
 T = TypeVar("T")
 
@@ -63,7 +62,7 @@ class OwnLoop:
             try:
                 if not thread.close(again=True):
                     fork_watch().abandon(thread)
-            except StokerError:
+            except Exception:
                 pass  # it has ended, if not well; and a fork has nobody to tell
 
     def after_fork(self) -> None:
