@@ -1,5 +1,7 @@
 """The commands, and how one of them is run."""
 
+import os
+import sys
 from collections.abc import Sequence
 
 from cyclopts import App, CycloptsError, Parameter
@@ -7,6 +9,7 @@ from cyclopts import App, CycloptsError, Parameter
 from stoker.daemon.command_line.failing import (
     FAILED,
     INTERRUPTED,
+    READER_GONE,
     WRONG_USAGE,
     WrongUsage,
     say,
@@ -48,14 +51,21 @@ GROUPS = {
 
 def run(arguments: Sequence[str]) -> int:
     """Run this command; its exit status. Whatever goes wrong is one sentence on standard error."""
+    # cyclopts takes a lone - for an option, also where an argument is wanted.
+    tokens = ["@-" if token == "-" else token for token in arguments]
     try:
-        status = build()(list(arguments))
+        status = build()(tokens)
+        sys.stdout.flush()
     except CycloptsError as error:
         return say(usage(error), WRONG_USAGE)
     except (WrongUsage, InvalidFilter) as error:
         return say(str(error), WRONG_USAGE)
     except KeyboardInterrupt:
         return INTERRUPTED
+    except BrokenPipeError:
+        # The reader, such as `head`, has seen enough; nor must the interpreter's last flush complain.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
     except Exception as error:
         if "--debug" in arguments:
             raise

@@ -2,6 +2,7 @@
 
 import sys
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -36,7 +37,8 @@ async def enqueue(
     type
         The handler's name, as 'reports.generate'.
     arguments
-        A JSON object by parameter, as '{"kind": "monthly"}'; - reads it from standard input.
+        A JSON object by parameter, as '{"kind": "monthly"}'; @FILE reads it from a file, and - from
+        standard input.
     queue
         In place of the handler's.
     priority
@@ -82,8 +84,8 @@ async def _result(job: "JobHandle[Any]") -> Any:
 
 
 def _object(text: str) -> dict[str, Any]:
-    if text == "-":
-        text = sys.stdin.read()
+    if text.startswith("@"):
+        text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8")
     try:
         value = msgspec.json.decode(text)
     except msgspec.DecodeError as error:

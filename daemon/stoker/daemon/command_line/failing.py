@@ -10,6 +10,8 @@ FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 """As shells call a program that was ended by Ctrl-C."""
+READER_GONE = 141
+"""And one whose output nobody reads any longer."""
 
 _EXTRAS = {
     "aiosmtpd": "demo",

@@ -64,10 +64,9 @@ def _taken_by(facts: Facts) -> Iterator[str]:
         yield f"No worker is alive{last}: `stoker run` starts one."
     elif not working:
         queues = sorted({queue for one in living for queue in one.queues})
-        yield (
-            f"None of the {_workers(living)} works queue {job.queue}: what they work is "
-            f"{', '.join(queues)}."
-        )
+        none = f"None of the {len(living)} living workers works"
+        who = "The one living worker does not work" if len(living) == 1 else none
+        yield f"{who} its queue {job.queue}, but {', '.join(queues)}."
     if job.type not in facts.types:
         yield (
             f"No daemon has published the type {job.type}: is its module among the `handlers` of one?"
@@ -82,7 +81,8 @@ def _in_line(facts: Facts, working: Sequence[Worker]) -> Iterator[str]:
     slots, running = sum(one.slots for one in working), sum(one.running for one in working)
     ready = facts.queue.counts.ready if facts.queue is not None else 0
     if running >= slots:
-        yield f"All {slots} slots of the {_workers(working)} that work its queue are taken."
+        workers = "one worker" if len(working) == 1 else f"{len(working)} workers"
+        yield f"All {slots} slots of the {workers} of its queue are taken."
     if ready > 1:
         yield (
             f"{ready:,} jobs are ready in its queue: higher priorities go first (its own is "
@@ -99,7 +99,3 @@ def _queues(worker: Worker) -> QueueSet:
         return QueueSet.parse(patterns)
     except ValueError:
         return QueueSet()
-
-
-def _workers(workers: Sequence[Worker]) -> str:
-    return "one worker" if len(workers) == 1 else f"{len(workers)} workers"
