@@ -65,6 +65,7 @@ class Writer:
         self._inbox: SimpleQueue[Request[Any] | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._closing = False
+        self._ended = False
         self._looked = 0.0
         self._worked = 0.0
         self._version = 0
@@ -91,6 +92,8 @@ class Writer:
             raise BrokerUnavailable(f"the database {self._path} is not open")
         request = Request(operation, first)
         self._inbox.put(request)
+        if self._ended:
+            self._refuse_rest()
         return await request.future
 
     async def close(self) -> None:
@@ -108,6 +111,8 @@ class Writer:
             if self._checkpointer.pending:
                 self._checkpoint()
         finally:
+            # Whoever puts a request in from now on finds that nobody will take it out.
+            self._ended = True
             self._copier.close()
             self._connection.close()
             self._refuse_rest()
@@ -256,7 +261,7 @@ class Writer:
     def _refuse_rest(self) -> None:
         rest: Group = []
         self._drain(rest)
-        self._fail(rest, BrokerUnavailable(f"the database {self._path} was closed"))
+        self._fail(rest, BrokerUnavailable(f"the writer of the database {self._path} has ended"))
         answer(rest)
 
 
