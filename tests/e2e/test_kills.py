@@ -1,0 +1,51 @@
+import os
+import random
+import secrets
+import time
+
+import anyio
+import pytest
+
+from .stage import Stage
+from .witnesses import miscounts, overlaps
+
+pytestmark = pytest.mark.slow
+
+JOBS = 20_000
+KILLS = 20
+LEASE = 1.5
+AT_FIRST = JOBS // 2
+EACH_TIME = (JOBS - AT_FIRST) // KILLS
+LINES_OF_A_JOB = 2
+MOST_LINES = 2 * LINES_OF_A_JOB * JOBS // KILLS * 3 // 4
+"""Between two kills, so that three quarters of the work are done when the last one comes."""
+
+
+async def test_twenty_kills_under_twenty_thousand_jobs_lose_none_and_run_none_twice_at_once(
+    stage: Stage,
+) -> None:
+    seed = int(os.environ.get("E2E_SEED") or secrets.randbits(32))
+    print(f"E2E_SEED={seed}")
+    chance = random.Random(seed)
+    began = time.monotonic()
+
+    jobs = await stage.enqueue_many(AT_FIRST, "append", seconds=0.002)
+    daemons = [await stage.launch(lease=LEASE) for _ in range(2)]
+    for _ in range(KILLS):
+        jobs += await stage.enqueue_many(EACH_TIME, "append", seconds=0.002)
+        await stage.hears(chance.randrange(1, MOST_LINES))
+        await anyio.sleep(chance.uniform(0, 0.02))  # sleeps: a moment that no event marks
+        victim = chance.randrange(2)
+        await daemons[victim].kill()
+        daemons[victim] = await stage.launch(lease=LEASE)
+    await stage.all_final(jobs)
+    assert [await daemon.stop() for daemon in daemons] == [0, 0]
+
+    counts = await stage.counts()
+    assert (counts.completed, counts.total) == (JOBS, JOBS)
+    runs, ledger = stage.all_runs(), stage.ledger()
+    assert list(miscounts(jobs, runs, ledger)) == []
+    assert list(overlaps(runs, ledger, stage.killed())) == []
+    again = sum(len(of_job) - 1 for of_job in runs.values())
+    print(f"{JOBS} jobs, {KILLS} kills, {again} reruns, {time.monotonic() - began:.1f} s")
+    assert again > 0, "no kill hit a run: nothing was tried"
