@@ -36,7 +36,7 @@ def joined(connection: Any, path: Path, clock: HostClock, sql: Statements) -> It
             f"a {type(connection).__module__}.{type(connection).__qualname__} cannot carry jobs of the "
             f"SQLite broker: give a sqlite3.Connection to {path}"
         )
-    with foreign_errors_mapped(path):
+    with foreign_errors_mapped(path), _texts_as_str(connection):
         cursor = connection.cursor()
         cursor.row_factory = None  # the caller's factory is for the caller's rows
         _refuse_foreign(cursor, path)
@@ -48,6 +48,16 @@ def joined(connection: Any, path: Path, clock: HostClock, sql: Statements) -> It
         with transaction.savepoint():
             yield transaction
             transaction.write_counts()
+
+
+@contextmanager
+def _texts_as_str(connection: sqlite3.Connection) -> Iterator[None]:
+    """What a caller has texts made into is for its own; a cursor has no factory of its own."""
+    factory, connection.text_factory = connection.text_factory, str
+    try:
+        yield
+    finally:
+        connection.text_factory = factory
 
 
 def _refuse_foreign(cursor: sqlite3.Cursor, path: Path) -> None:
