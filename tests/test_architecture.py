@@ -40,6 +40,7 @@ HOMES = {
     "croniter": {"jobs/stoker/jobs"},
     "aiosmtplib": {"handlers/stoker/handlers/mail"},
     "xlsxwriter": {"handlers/stoker/handlers/reports"},
+    "jsonschema_rs": {"client/stoker/client"},
     "litestar": {"web/stoker/web"},
     "uvicorn": {"web/stoker/web"},
     "prometheus_client": {"daemon/stoker/daemon/metrics"},

@@ -77,10 +77,11 @@ class Enqueueing(Connected):
     async def enqueue_many(
         self, calls: Iterable[Entry], *, connection: Any = None
     ) -> list[JobHandle[Any]]:
-        """Put jobs in, all of them or none, by one call to the broker: calls, with or without options,
-        and types by name as `(name, arguments)` or `(name, arguments, EnqueueOptions(…))`.
+        """Put jobs in, all of them or none, by one call to the broker.
 
-        Raises as `enqueue` does; the text says which job it is about, counted from 1.
+        They are calls, with or without options of their own, and types by name, as `(name, arguments)`
+        or `(name, arguments, EnqueueOptions(…))`. Raises as `enqueue` does; the text of an InvalidJob
+        says which job it is about, counted from 1.
         """
         broker = self.broker
         tickets = await self._put(asked(calls), connection, numbered=True)

@@ -27,8 +27,10 @@ class JobHandle(Generic[R]):
 
     @property
     def created(self) -> bool:
-        """Whether the job is new: False if its id was known, or another job holds its unique key. Then
-        the handle is of the job that stands."""
+        """Whether the job is new.
+
+        False if its id was known, or another job holds its unique key: the handle is of that one.
+        """
         return self.ticket.created
 
     async def result(self, timeout: Duration | None = None) -> R:
