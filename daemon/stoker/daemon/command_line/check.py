@@ -117,6 +117,4 @@ def _missing(url: str) -> Path | None:
 
 
 def _placed(configuration: Configuration, key: str, error: Exception) -> str:
-    text = sentence(error).removeprefix(f"{key}: ")
-    source = configuration.sources[key]
-    return text if source == DEFAULT else f"{source}: {text}"
+    return configuration.located(key, sentence(error).removeprefix(f"{key}: "))

@@ -2,6 +2,7 @@
 
 from stoker.daemon.command_line.opening import configured
 from stoker.daemon.command_line.options import COMMON, Common
+from stoker.jobs.errors import HandlerError
 
 
 async def run(*, options: Common = COMMON) -> int:
@@ -12,4 +13,8 @@ async def run(*, options: Common = COMMON) -> int:
     """
     from stoker.daemon.running import run_daemon
 
-    return await run_daemon(configured(options))
+    configuration = configured(options)
+    try:
+        return await run_daemon(configuration)
+    except HandlerError as error:
+        raise HandlerError(configuration.located("handlers", str(error))) from error

@@ -23,10 +23,10 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True):
     """Keys whose values stood in files of their own."""
     file: Path | None = None
 
-    def place(self, key: str) -> str:
-        """How errors about this key begin: where it was set, if anywhere, and its name."""
-        source = self.sources.get(key, DEFAULT)
-        return key if source == DEFAULT else f"{source}: {key}"
+    def located(self, key: str, text: str) -> str:
+        """The text of an error that is due to this key, with the place in front where it was set."""
+        source = self.sources[key]
+        return text if source == DEFAULT else f"{source}: {text}"
 
 
 DEFAULT = "default"

@@ -17,7 +17,7 @@ _FUNCTION = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 def contradictions(configuration: Configuration) -> list[str]:
     """A sentence for each, with the place; empty if the settings hold together."""
     settings = configuration.settings
-    return [f"{configuration.place(key)} {what}" for key, what in _all(settings)]
+    return [configuration.located(key, f"{key} {what}") for key, what in _all(settings)]
 
 
 def _all(settings: Settings) -> Iterator[tuple[str, str]]:

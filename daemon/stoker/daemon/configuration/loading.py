@@ -98,8 +98,7 @@ def _anchored(configuration: Configuration, layer: Layer) -> Configuration:
     try:
         broker = anchored(settings.broker, folder("broker"))
     except BrokerRefused as error:
-        source = configuration.sources["broker"]
-        raise ConfigError(f"{source}: {error}") from None
+        raise ConfigError(configuration.located("broker", str(error))) from None
     app_dir = settings.app_dir
     if folder("app_dir") != configuration.relative_to:
         app_dir = str(folder("app_dir") / app_dir)
