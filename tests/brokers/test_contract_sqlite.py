@@ -15,9 +15,16 @@ from stoker.brokers.conformance import (
 )
 from stoker.jobs.clock import Offset
 
+BEGINNINGS: dict[str, tuple[str | None, str]] = {
+    "by itself": ("DEFERRED", ""),
+    "BEGIN": (None, "BEGIN"),
+    "BEGIN IMMEDIATE": (None, "BEGIN IMMEDIATE"),
+}
+"""How a caller's connection begins a transaction: its isolation level, and what the caller says."""
+
 
 class Callers:
-    """A caller's own transaction, on a connection as Python makes it."""
+    """A caller's own transaction."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
@@ -43,11 +50,15 @@ class TestSqlite(BrokerContract, HintsContract, TransactionsContract):
 
         return open
 
-    @pytest.fixture
-    def begin(self, path: Path) -> Begin:
+    @pytest.fixture(params=BEGINNINGS)
+    def begin(self, request: pytest.FixtureRequest, path: Path) -> Begin:
+        level, begin_with = BEGINNINGS[request.param]
+
         @asynccontextmanager
         async def begin() -> AsyncIterator[Callers]:
-            with closing(sqlite3.connect(path)) as connection:
+            with closing(sqlite3.connect(path, isolation_level=level)) as connection:
+                if begin_with:
+                    connection.execute(begin_with)
                 yield Callers(connection)
 
         return begin
