@@ -125,26 +125,3 @@ def test_news_from_several_threads_are_all_told_once(record) -> None:
     finally:
         sys.setswitchinterval(interval)
     assert logged + dropped == threads * count
-
-
-def test_the_last_progress_from_a_thread_is_never_lost(record) -> None:
-    one = record()
-    count = 5000
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-
-        def advance() -> None:
-            for number in range(1, count + 1):
-                one.progress(one.claim, number / count * 100, None)
-
-        thread = threading.Thread(target=advance)
-        thread.start()
-        seen = []
-        while thread.is_alive() or one.has_news:
-            progress = one.take_news().progress
-            if progress is not None:
-                seen.append(progress)
-    finally:
-        sys.setswitchinterval(interval)
-    assert seen[-1] == 100.0

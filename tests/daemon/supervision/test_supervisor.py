@@ -139,9 +139,7 @@ async def test_a_fall_is_told_with_the_one_error_inside_its_groups(
 async def test_more_falls_than_the_budget_allows_stop_everybody_and_raise(
     supervisor, players, diary, running
 ) -> None:
-    with pytest.raises(
-        TooManyRestarts, match="family: 3 falls within 30 s, the last one of two: third"
-    ):
+    with pytest.raises(TooManyRestarts, match="3 falls within 30 s, the last one of two: third"):
         async with running(supervisor(budget=Budget(restarts=2))):
             for number, which in enumerate(["first", "second"], start=2):
                 players[1].fall(RuntimeError(which))
