@@ -12,7 +12,7 @@ import pytest
 
 from stoker.client import Client
 from stoker.daemon.command_line import queues
-from stoker.jobs.operating import TypeInfo, Worker
+from stoker.jobs.operating import Counts, TypeInfo, Worker
 from stoker.jobs.outcome import Done
 from stoker.jobs.version import __version__
 
@@ -64,6 +64,15 @@ def test_rates_are_measured_between_two_looks(
     [mail] = stoker("queues", "list", "--rates", "--json").json
     assert mail["enqueued_per_second"] == 3 / queues.WATCHED
     assert mail["ended_per_second"] == 0
+
+
+def test_only_jobs_that_are_over_count_as_ended() -> None:
+    before = Counts(queue="mail", ready=5, delayed=1, running=1, retrying=1, completed=2)
+    after = Counts(
+        queue="mail", ready=1, delayed=2, running=2, retrying=3, completed=1, failed=1, pruned=4
+    )
+    came, ended = queues._rates({"mail": before}, after)
+    assert (came * queues.WATCHED, ended * queues.WATCHED) == (4, 4)
 
 
 def test_a_queue_is_paused_and_goes_on(stoker: Make, put: Make) -> None:
