@@ -268,6 +268,25 @@ async def test_a_store_that_can_only_be_read_holds_the_sweep(store, sweeper, clo
     assert store.faults.calls["reclaim"] == 2
 
 
+async def test_the_lease_without_a_sweep_begins_when_the_outage_is_over(
+    store, sweeper, events, clock, impatient
+) -> None:
+    class OutForAMinute(JustStarted):
+        failures = 3
+
+        async def uptime(self) -> float:
+            if self.failures:
+                self.failures -= 1
+                clock.advance(20.0)
+                raise BrokerUnavailable("out")
+            return await super().uptime()
+
+    await crashed(store)
+    store.offset.advance(75.1)
+    assert await sweeper(OutForAMinute(store.broker, 3600.0)).tick() == 0
+    assert events.of(SweepHeld) == [SweepHeld(15.0, "the store was out")]
+
+
 async def test_nothing_is_reclaimed_for_a_lease_after_the_process_itself_stood_still(
     store, sweeper, events, clock
 ) -> None:
