@@ -178,6 +178,13 @@ class Stage:
     def ledger(self) -> Ledger:
         return Ledger(self.database)
 
+    def damage(self) -> str:
+        """What SQLite finds wrong with the file; "ok" for nothing."""
+        with sqlite3.connect(self.database) as connection:
+            [found] = connection.execute("PRAGMA integrity_check(1)").fetchone()
+        connection.close()
+        return str(found)
+
     def killed(self) -> dict[int, int]:
         """By process id, when it was certainly over, in nanoseconds since the boot."""
         return {daemon.pid: daemon.over_at for daemon in self.daemons if daemon.over_at is not None}

@@ -6,22 +6,34 @@ import time
 import anyio
 import pytest
 
+from .daemon import STARTED
 from .stage import Stage
 from .witnesses import miscounts, overlaps
 
 pytestmark = pytest.mark.slow
 
 JOBS = 20_000
-KILLS = 20
+ROUNDS = 20
 LEASE = 1.5
 AT_FIRST = JOBS // 2
-EACH_TIME = (JOBS - AT_FIRST) // KILLS
+EACH_TIME = (JOBS - AT_FIRST) // ROUNDS
+KINDS = ("append", "append", "append", "append_thread")
+SECONDS_OF_A_JOB = 0.002
 LINES_OF_A_JOB = 2
-MOST_LINES = 2 * LINES_OF_A_JOB * JOBS // KILLS * 3 // 4
+MOST_LINES = 2 * LINES_OF_A_JOB * JOBS // ROUNDS * 3 // 4
 """Between two kills, so that three quarters of the work are done when the last one comes."""
+VICTIMS = ((0,), (1,), (0,), (1,), (0, 1))
+"""One of the two daemons, and now and then both."""
 
 
-async def test_twenty_kills_under_twenty_thousand_jobs_lose_none_and_run_none_twice_at_once(
+async def enqueue(stage: Stage, count: int) -> list[str]:
+    parts = [
+        await stage.enqueue_many(count // len(KINDS), kind, seconds=SECONDS_OF_A_JOB) for kind in KINDS
+    ]
+    return [job for part in parts for job in part]
+
+
+async def test_kills_under_twenty_thousand_jobs_lose_none_and_run_none_twice_at_once(
     stage: Stage,
 ) -> None:
     seed = int(os.environ.get("E2E_SEED") or secrets.randbits(32))
@@ -29,16 +41,18 @@ async def test_twenty_kills_under_twenty_thousand_jobs_lose_none_and_run_none_tw
     chance = random.Random(seed)
     began = time.monotonic()
 
-    jobs = await stage.enqueue_many(AT_FIRST, "append", seconds=0.002)
+    jobs = await enqueue(stage, AT_FIRST)
     daemons = [await stage.launch(lease=LEASE) for _ in range(2)]
-    for _ in range(KILLS):
-        jobs += await stage.enqueue_many(EACH_TIME, "append", seconds=0.002)
+    for _ in range(ROUNDS):
+        jobs += await enqueue(stage, EACH_TIME)
         await stage.hears(chance.randrange(1, MOST_LINES))
         await anyio.sleep(chance.uniform(0, 0.02))  # sleeps: a moment that no event marks
-        victim = chance.randrange(2)
-        await daemons[victim].kill()
-        daemons[victim] = await stage.launch(lease=LEASE)
+        for victim in chance.choice(VICTIMS):
+            await daemons[victim].kill()
+            daemons[victim] = await stage.launch(lease=LEASE)
     await stage.all_final(jobs)
+    for daemon in daemons:
+        await daemon.says(STARTED)
     assert [await daemon.stop() for daemon in daemons] == [0, 0]
 
     counts = await stage.counts()
@@ -46,6 +60,9 @@ async def test_twenty_kills_under_twenty_thousand_jobs_lose_none_and_run_none_tw
     runs, ledger = stage.all_runs(), stage.ledger()
     assert list(miscounts(jobs, runs, ledger)) == []
     assert list(overlaps(runs, ledger, stage.killed())) == []
+    assert stage.damage() == "ok"
+    kills = len(stage.daemons) - len(daemons)
     again = sum(len(of_job) - 1 for of_job in runs.values())
-    print(f"{JOBS} jobs, {KILLS} kills, {again} reruns, {time.monotonic() - began:.1f} s")
+    print(f"{JOBS} jobs, {kills} kills, {again} reruns, {time.monotonic() - began:.1f} s")
+    assert kills >= ROUNDS
     assert again > 0, "no kill hit a run: nothing was tried"

@@ -108,6 +108,20 @@ async def test_workers_end_with_a_killed_daemon_and_their_jobs_run_elsewhere(sta
     assert list(overlaps(stage.all_runs(), stage.ledger(), killed)) == []
 
 
+async def test_an_isolated_run_ends_with_its_killed_daemon_and_runs_elsewhere(stage: Stage) -> None:
+    stage.go()
+    daemon = await stage.start(lease=1.5)
+    job = await stage.enqueue("hold_isolated")
+    pid = int((await stage.told.next("running", job))[2])
+    assert pid != daemon.pid
+    pidfd = os.pidfd_open(pid)
+    killed = {pid: kill_at_once(daemon.pid)}
+    await gone(pidfd)
+    await stage.start(lease=1.5)
+    assert (await stage.final(job)).crashes == 1
+    assert list(overlaps(stage.all_runs(), stage.ledger(), killed)) == []
+
+
 async def test_a_stop_of_several_processes_loses_nothing_and_spends_no_attempt(stage: Stage) -> None:
     jobs = await stage.enqueue_many(2000, "append", seconds=0.02)
     daemon = await stage.start(processes=2, lease=LONG_LEASE)

@@ -80,6 +80,15 @@ async def append(ctx: Context, seconds: float = 0.0) -> str:
     return ctx.job.token
 
 
+@handler("append_thread")
+def append_thread(ctx: Context, seconds: float = 0.0) -> str:
+    """Works for so long in a thread."""
+    mark(ctx, "start")
+    time.sleep(seconds)  # sleeps: this is the work
+    mark(ctx, "done")
+    return ctx.job.token
+
+
 @handler("hold")
 async def hold(ctx: Context) -> str:
     """Works until the test lets it go."""
@@ -98,6 +107,12 @@ async def hold(ctx: Context) -> str:
 @handler("hold_unfenced", self_fence=False)
 async def hold_unfenced(ctx: Context) -> str:
     """The same, and it is not stopped where its lease could not be renewed."""
+    return await hold(ctx)
+
+
+@handler("hold_isolated", isolation="process")
+async def hold_isolated(ctx: Context) -> str:
+    """The same in a child process."""
     return await hold(ctx)
 
 
