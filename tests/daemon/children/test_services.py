@@ -101,6 +101,7 @@ async def test_complete_in_settles_through_the_childs_own_broker_with_all_log_li
     assert isinstance(ending, Done) and ending.result is not None
     assert msgspec.json.decode(ending.result) == [1, [["one"]]]
     assert heard.lines == []
+    assert heard.settled_in_child
 
 
 async def test_the_broker_is_opened_once_for_all_runs_of_a_child(run: Run) -> None:

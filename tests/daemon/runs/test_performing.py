@@ -310,6 +310,18 @@ async def test_what_follows_complete_in_changes_nothing_if_that_was_committed_an
     assert (ended.outcome, ended.settlement.state) == ("completed", State.COMPLETED)
 
 
+async def test_a_completion_in_a_child_stands_or_falls_with_its_transaction_as_well(
+    workplace, claim, isolated
+) -> None:
+    class Completing(Elsewhere):
+        async def run(self, record: Any, timeout: float | None, *, solo: bool) -> Any:
+            record.settled_in_child = True
+            return await super().run(record, timeout, solo=solo)
+
+    settlement = await workplace(isolated, children=Completing()).ending_of(claim("isolated"))
+    assert settlement.error == NOT_COMMITTED.error
+
+
 async def test_an_error_after_complete_in_is_the_runs_ending(workplace, claim, events) -> None:
     def fail() -> None:
         raise ValueError("the commit failed")

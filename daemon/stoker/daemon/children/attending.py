@@ -33,6 +33,9 @@ has ended when the grace has."""
 class NewsSink(Sink, Protocol):
     """A sink that can give back what it has taken and not yet stored, as a `Record` can."""
 
+    settled_in_child: bool
+    """Set when a run has ended whose end `complete_in` has written."""
+
     def take_news(self) -> Report: ...
 
 
@@ -117,6 +120,7 @@ class Attendant:
                 self._began = True
             case RunEnded(run) if run == self._number:
                 self._last = frame
+                self._sink.settled_in_child = frame.settled_in
                 self._is_over()
             case _:
                 pass

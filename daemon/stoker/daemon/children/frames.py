@@ -100,6 +100,8 @@ class RunEnded(msgspec.Struct, frozen=True, tag=True):
     run: int
     kind: str
     ending: msgspec.Raw
+    settled_in: bool = False
+    """`complete_in` has written the end already."""
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
@@ -117,10 +119,10 @@ _ENDINGS: dict[str, type[Ending]] = {
 }
 
 
-def run_ended(run: int, ending: Ending | None) -> RunEnded:
+def run_ended(run: int, ending: Ending | None, *, settled_in: bool = False) -> RunEnded:
     """The frame for this ending; None for a run that ended by our own cancel."""
     kind = "" if ending is None else type(ending).__name__
-    return RunEnded(run, kind, msgspec.Raw(msgspec.msgpack.encode(ending)))
+    return RunEnded(run, kind, msgspec.Raw(msgspec.msgpack.encode(ending)), settled_in)
 
 
 def ending_in(frame: RunEnded) -> Ending | None:

@@ -151,9 +151,10 @@ class IsolatedChild:
             # sys.exit() in a handler ends the run, not the process.
             ending = _raised(error)
         self._current = None
-        self._teller.end(kept=current.context.settled_in and isinstance(ending, Done))
+        settled_in = current.context.settled_in
+        self._teller.end(kept=settled_in and isinstance(ending, Done))
         _flush_output()
-        self._wire.send(run_ended(current.number, ending))
+        self._wire.send(run_ended(current.number, ending, settled_in=settled_in))
 
     async def _in_thread(self, call: Callable[[], Any]) -> Any:
         """A thread cannot be cancelled: wait for its end, which the parent enforces."""

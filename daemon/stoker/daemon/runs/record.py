@@ -45,6 +45,7 @@ class Record:
         "reporting",
         "safe_until",
         "self_fence",
+        "settled_in_child",
         "started",
         "stuck",
         "task",
@@ -76,6 +77,8 @@ class Record:
         """Seconds from the start that the run may take."""
         self.in_child = False
         """It runs in a child process, which can be killed."""
+        self.settled_in_child = False
+        """What its context said there, when it had ended."""
         self.task: asyncio.Task[None] | None = None
         self.context: Context | None = None
         self.active = True
@@ -101,7 +104,7 @@ class Record:
     @property
     def settled_in(self) -> bool:
         """`complete_in` has written its end: the broker may find its token stale, and all is well."""
-        return self.context is not None and self.context.settled_in
+        return self.settled_in_child or (self.context is not None and self.context.settled_in)
 
     def overdue(self, at: float) -> bool:
         """Whether its timeout had passed by then, in `clock.elapsed()`; in a child, the child knows."""
