@@ -8,7 +8,7 @@ import pytest
 from stoker.jobs.errors import InvalidJob
 from stoker.jobs.ids import IdSource, derived_id
 from stoker.jobs.job import Holding, NewJob
-from stoker.jobs.limits import LONGEST, MAX_HEADERS, MAX_KEY, MAX_TAGS, check
+from stoker.jobs.limits import LATEST, LONGEST, MAX_HEADERS, MAX_KEY, MAX_TAGS, check
 
 ID = derived_id("mail", "order 7", 1_767_225_600.0)
 
@@ -43,13 +43,17 @@ class Vague(tzinfo):
         {"delay": 0.0},
         {"delay": LONGEST},
         {"expires": 0.0},
+        {"expires": 60.0},
+        {"expires": LONGEST},
         {"at": datetime(1970, 1, 1, tzinfo=UTC)},
+        {"at": LATEST},
         {"at": datetime(2199, 12, 31, tzinfo=timezone(timedelta(hours=-5)))},
         {"tags": tuple(f"tag {number}" for number in range(MAX_TAGS))},
         {"tags": ("é😀" * 100,)},
         {"unique": Holding("x" * MAX_KEY)},
         {"unique": Holding("key", scope="waiting", on_conflict="replace")},
-        {"unique": Holding("key", scope=3600.0)},
+        {"unique": Holding("key", scope=0.5)},
+        {"unique": Holding("key", scope=LONGEST)},
         {"headers": {"traceparent": "00-abc", "": ""}},
         {"headers": {"a": "x" * (MAX_HEADERS - 1)}},
     ],
@@ -74,6 +78,7 @@ def test_a_job_within_its_limits_passes(changes: dict[str, Any]) -> None:
         ({"max_attempts": 0}, "max_attempts counts runs, so it is at least 1, not 0"),
         ({"max_attempts": "3"}, "max_attempts counts runs"),
         ({"timeout": 0.0}, "timeout must be more than 0"),
+        ({"timeout": -1.0}, "timeout must be more than 0"),
         ({"timeout": math.nan}, "timeout must be more than 0"),
         ({"timeout": math.inf}, "timeout must be more than 0 and at most 3155760000 s, not inf"),
         ({"delay": -1.0}, "delay must lie between 0 and 3155760000 seconds, not -1.0"),
@@ -103,6 +108,8 @@ def test_a_job_within_its_limits_passes(changes: dict[str, Any]) -> None:
         ({"unique": Holding("x" * 201)}, "a unique key has 1 to 200 characters"),
         ({"unique": Holding("\0")}, "the unique key '\\x00' holds a NUL character"),
         ({"unique": Holding("a", scope=0.0)}, "the scope of a unique key is 'active', 'waiting'"),
+        ({"unique": Holding("a", scope=-1.0)}, "the scope of a unique key"),
+        ({"unique": Holding("a", scope=math.inf)}, "the scope of a unique key"),
         ({"unique": Holding("a", scope=math.nan)}, "the scope of a unique key"),
         ({"unique": Holding("a", scope="always")}, "the scope of a unique key"),  # type: ignore[arg-type]
         ({"headers": {"a": "\0"}}, "the headers hold a NUL character: '\\x00'"),
