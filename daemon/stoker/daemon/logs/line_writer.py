@@ -42,8 +42,9 @@ class LineWriter:
             return
         self._lines.append(line)
         # Either this sees that the thread waits, or the thread, which looks once more after it has
-        # said so, sees the line.
+        # said so, sees the line. It is woken once; until it gets to run, the lines only gather.
         if self._waiting:
+            self._waiting = False
             self._wake.set()
 
     def close(self, within: float = 2.0) -> None:
