@@ -119,7 +119,10 @@ class ChildFell(msgspec.Struct, frozen=True, gc=False):
     supervisor: str
     child: str
     error: str
+    """Type and message."""
     restarts: bool
+    """It is started anew; not so in a stop, nor when the supervisor's budget is used up."""
+    traceback: str = ""
 
 
 class LoopStalled(msgspec.Struct, frozen=True, gc=False):

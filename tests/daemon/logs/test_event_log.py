@@ -163,7 +163,7 @@ OTHERS: list[tuple[Event, str, str, dict[str, Any]]] = [
      "actor fell, and is started anew",
      {"supervisor": "daemon", "actor": "settler", "error": "ValueError: x"}),
     (ChildFell("daemon", "settler", "ValueError: x", False), "error",
-     "actor fell while it was stopped",
+     "actor fell, and is not started anew",
      {"supervisor": "daemon", "actor": "settler", "error": "ValueError: x"}),
     (LoopStalled(2.0, "j", "t", "File x"), "warning",
      "event loop blocked: no other job of this process can go on",

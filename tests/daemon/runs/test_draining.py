@@ -10,7 +10,7 @@ import pytest
 from stoker.daemon.runs import runs as runs_module
 from stoker.handlers import Context, handler
 from stoker.jobs.clock import SystemClock
-from stoker.jobs.events import ThreadStuck
+from stoker.jobs.events import LeaseLost, ThreadStuck
 from stoker.jobs.state import State
 
 
@@ -277,11 +277,41 @@ async def test_a_stuck_thread_is_told_of_once(workplace, claim, crowd, events) -
 
 async def test_a_long_run_that_nobody_told_to_end_is_no_harm(workplace, claim, crowd) -> None:
     place = workplace(*crowd.handlers)
-    place.begin(claim("stubborn"))
+    [record] = place.begin(claim("stubborn"))
     await crowd.has_begun(1)
     place.clock.advance(100_000.0)
+    record.safe_until = place.clock.elapsed() + 12.0  # the keeper does its work
     place.runs.tick()
+    assert record.interruption is None
     assert not place.runs.doomed.is_set()
+
+
+async def test_a_run_that_nobody_renews_is_fenced_before_its_lease_ends(
+    workplace, claim, crowd, events
+) -> None:
+    place = workplace(*crowd.handlers)
+    [record] = place.begin(claim("patient", attempts=2))
+    await crowd.has_begun(1)
+    place.clock.advance(12.9)  # the keeper's own fence is at 12 s
+    place.runs.tick()
+    assert record.interruption is None
+    place.clock.advance(0.2)
+    place.runs.tick()
+    [settlement] = await place.settlements()
+    assert (settlement.state, settlement.attempts) == (State.PENDING, 1)
+    assert settlement.run.error == "nobody has renewed its lease"
+    assert events.of(LeaseLost) == [LeaseLost(record.claim.id, "patient", "self_fence")]
+
+
+async def test_a_run_that_is_not_to_be_fenced_goes_on_though_nobody_renews_it(
+    workplace, claim, crowd
+) -> None:
+    place = workplace(*crowd.handlers, self_fence=False)
+    [record] = place.begin(claim("patient"))
+    await crowd.has_begun(1)
+    place.clock.advance(100.0)
+    place.runs.tick()
+    assert record.interruption is None
 
 
 async def test_a_run_in_a_child_dooms_nobody(workplace, claim) -> None:

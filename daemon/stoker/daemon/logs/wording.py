@@ -72,9 +72,10 @@ def line(event: Event) -> Line | None:
             return "info", "nothing is taken back for now", {"for": _round(seconds), "why": why}
         case Pruned(count):
             return "debug", "ended jobs deleted, past their retention", {"count": count}
-        case ChildFell(supervisor, child, error, restarts):
-            text = "actor fell, and is started anew" if restarts else "actor fell while it was stopped"
-            return "error", text, {"supervisor": supervisor, "actor": child, "error": error}
+        case ChildFell(supervisor, child, error, restarts, traceback):
+            text = f"actor fell, and is {'' if restarts else 'not '}started anew"
+            fields = {"supervisor": supervisor, "actor": child, "error": error}
+            return "error", text, fields | ({"stack": traceback} if traceback else {})
         case LoopStalled(seconds, id, type, stack):
             text = "event loop blocked: no other job of this process can go on"
             fields = {"duration": _round(seconds), "job_id": id, "job_type": type, "stack": stack}

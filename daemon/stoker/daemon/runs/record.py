@@ -110,6 +110,13 @@ class Record:
         """Whether its timeout had passed by then, in `clock.elapsed()`; in a child, the child knows."""
         return not self.in_child and self.timeout is not None and at >= self.started + self.timeout
 
+    def told_at(self) -> float | None:
+        """When (`clock.elapsed()`) it is first told to end: from outside, or by its timeout."""
+        if self.timeout is None:
+            return self.interrupted_at
+        time_up = self.started + self.timeout
+        return time_up if self.interrupted_at is None else min(time_up, self.interrupted_at)
+
     def progress(self, claim: Claim, percent: float, message: str | None) -> None:
         news = (percent, None if message is None else storable(message, 1000))
         with self._lock:

@@ -14,7 +14,7 @@ from stoker.daemon.runs.record import Interruption, Record
 from stoker.daemon.supervision.mailbox import Mailbox
 from stoker.handlers.collecting import AnyHandler
 from stoker.jobs.clock import Clock
-from stoker.jobs.events import Emit, RunStarted, ThreadStuck
+from stoker.jobs.events import Emit, LeaseLost, RunStarted, ThreadStuck
 from stoker.jobs.job import Claim, Settlement
 from stoker.jobs.outcome import Ending, Raised, Released
 
@@ -214,15 +214,20 @@ class Runs:
             raise
 
     def tick(self) -> None:
-        """Look for runs that do not end although they were told to: the process must go then."""
+        """Look for runs that do not end although they were told to: the process must go then.
+
+        Also for those that nobody renews: if the keeper is gone, somebody else must fence them.
+        """
         now = self._clock.elapsed()
         for record in self._active:
+            unkept = record.interruption is None and now >= record.safe_until + self._margin / 3
+            if unkept and record.self_fence:
+                self._emit(LeaseLost(record.claim.id, record.claim.type, "self_fence"))
+                self.interrupt(record, "fenced", "nobody has renewed its lease")
             if record.stuck or record.in_child:
                 continue
-            told = record.interrupted_at
-            if record.timeout is not None and (told is None or record.overdue(told)):
-                told = record.started + record.timeout
-            if told is not None and now - told > self._cancel_grace:
+            told_at = record.told_at()
+            if told_at is not None and now - told_at > self._cancel_grace:
                 record.stuck = True
                 self._emit(ThreadStuck(record.claim.id, record.claim.type, now - record.started))
                 self.doomed.set()

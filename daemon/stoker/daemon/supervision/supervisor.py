@@ -7,6 +7,7 @@ cancelled meanwhile; and a stop that has begun goes through to its end, also if 
 """
 
 import asyncio
+import traceback
 from collections import deque
 from collections.abc import Coroutine, Sequence
 from enum import Enum
@@ -162,7 +163,8 @@ class Supervisor:
     def _tell(self, life: _Life, error: Exception) -> None:
         restarts = not life.stopping and self._recent_falls() < self._budget.restarts
         text = f"{type(error).__name__}: {error}"
-        self._emit(ChildFell(self.name, life.actor.name, text, restarts))
+        trace = "".join(traceback.format_exception(error))
+        self._emit(ChildFell(self.name, life.actor.name, text, restarts, trace))
 
     async def _stop(self, indices: range) -> None:
         for index in reversed(indices):
