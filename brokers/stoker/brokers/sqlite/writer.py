@@ -190,8 +190,11 @@ class Writer:
         """All in one go; False, and nothing written, if one of several failed."""
         transaction = Transaction(self._cursor, self._clock.now(), self._sql)
         try:
+            # The list grows under the loop: what comes in meanwhile goes along, at its own moment.
             for request in group:
+                transaction.now = self._clock.now()
                 request.value = request.operation(transaction)
+                self._drain(group)
             transaction.write_counts()
             self._cursor.execute("COMMIT")
         except Exception as error:
