@@ -1,3 +1,4 @@
+import os
 import threading
 import uuid
 from datetime import UTC, datetime
@@ -49,6 +50,23 @@ def test_ids_ascend_when_the_clock_stands_still_or_steps_back() -> None:
     assert made_at(ids[4]) == pytest.approx(NOW, abs=0.001)
 
 
+@pytest.mark.parametrize("start", [0, 2**30 - 1, 2**41 - 1])
+def test_what_counts_up_within_an_instant_uses_all_its_bits(
+    start: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "urandom", lambda count: start.to_bytes(6, "big")[-count:])
+    source = IdSource()
+    ids = [uuid.UUID(source.next("mail", NOW)) for _ in range(3)]
+    counters = [(id.int >> 64 & 0xFFF) << 30 | (id.int >> 32 & 0x3FFF_FFFF) for id in ids]
+    assert counters == [start, start + 1, start + 2]
+
+
+def test_half_of_the_counter_is_room_to_count_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "urandom", lambda count: b"\xff" * count)
+    id = uuid.UUID(IdSource().next("mail", NOW))
+    assert id.int >> 64 & 0xFFF == 0x7FF
+
+
 def test_ids_of_many_threads_are_unique_and_ascend_in_each() -> None:
     source, made = IdSource(), [list[str]() for _ in range(8)]
     start = threading.Barrier(len(made))
@@ -95,6 +113,11 @@ def test_a_time_that_no_id_can_carry_is_cut(at: float) -> None:
     for id in (IdSource().next("mail", at), derived_id("mail", "order 7", at)):
         assert uuid.UUID(id).version == 7
         assert made_at(id) == (0.0 if at < 0 else pytest.approx(2**48 / 1000))
+
+
+def test_an_id_is_of_no_other_queue() -> None:
+    for queue, other in (("mail", "default"), ("default", "mail"), ("reports", "mail")):
+        assert not is_of_queue(derived_id(queue, "order 7", NOW), other)
 
 
 def test_what_is_no_uuid_is_of_no_queue() -> None:
