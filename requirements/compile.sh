@@ -14,6 +14,6 @@ renew="--upgrade"
 # One file for every platform and every Python; no address of an index goes into it.
 # shellcheck disable=SC2086
 "$tools/bin/uv" pip compile pyproject.toml --quiet --universal --all-extras \
-    --group checks --group build --generate-hashes --no-annotate --no-emit-index-url \
+    --group checks --group servers --group build --generate-hashes --no-annotate --no-emit-index-url \
     --custom-compile-command "sh requirements/compile.sh" \
     --output-file requirements/dev.txt $renew

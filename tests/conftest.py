@@ -1,7 +1,31 @@
+from collections.abc import Callable, Iterator
+
 import pytest
+
+from .servers import postgres
 
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     """asyncio only: redis-py's asyncio client rules trio out."""
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def postgres_databases() -> Iterator[postgres.Databases]:
+    """Databases of a real Postgres, which is found or started when the first test asks for it."""
+    with postgres.databases() as databases:
+        yield databases
+
+
+@pytest.fixture(scope="session")
+def empty_postgres(postgres_databases: postgres.Databases) -> Iterator[Callable[[], str]]:
+    """Gives the address of a database with Stoker's schema, and nothing else in it."""
+    with postgres.emptied(postgres_databases) as store:
+        yield store.empty
+
+
+@pytest.fixture
+def postgres_url(empty_postgres: Callable[[], str]) -> str:
+    """The address of a database with Stoker's schema, and no jobs in it."""
+    return empty_postgres()

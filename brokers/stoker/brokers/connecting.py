@@ -11,6 +11,8 @@ from stoker.jobs.errors import BrokerRefused, MissingExtra
 
 _SCHEMES = {
     "memory": ("stoker.brokers.memory", "MemoryBroker", None),
+    "postgres": ("stoker.brokers.postgres", "PostgresBroker", "postgres"),
+    "postgresql": ("stoker.brokers.postgres", "PostgresBroker", "postgres"),
     "sqlite": ("stoker.brokers.sqlite", "SqliteBroker", None),
 }
 """Scheme to the module and class that serve it, and the extra that its driver comes with. A broker's

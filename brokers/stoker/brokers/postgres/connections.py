@@ -1,0 +1,226 @@
+"""The broker's own connections: opened when needed, kept, and thrown away when anything is wrong.
+
+A call runs in a task of its own, which nobody's cancellation reaches: a statement that is broken off
+leaves its connection in an unknown state, and psycopg closes it. Whoever waits gives up after
+`DEADLINE`; that bounds a call also where the server, or a pooler in between, takes no timeouts.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import psycopg
+from psycopg import AsyncConnection, AsyncRawCursor
+from psycopg.abc import PQGen
+from psycopg.pq import TransactionStatus
+
+from stoker.brokers.memory.notes import Notes
+from stoker.brokers.postgres.address import Address
+from stoker.brokers.postgres.failures import AGAIN, mapped
+from stoker.brokers.postgres.session import Rows, Session
+from stoker.brokers.postgres.statements import ServerTime, Statements
+from stoker.jobs.errors import BrokerUnavailable
+
+T = TypeVar("T")
+
+DEADLINE = 10.0
+"""Seconds for one call, waiting for a connection included."""
+TRIES = 4
+"""Of a call that the server gives up for another's sake."""
+CLOSES_WITHIN = 5.0
+"""Seconds for the calls that still run when the broker is left."""
+WAKES_EVERY = 3600.0
+"""Seconds between looks of a waiting connection at nothing in particular."""
+_DIRECT = """
+SET timezone = 'UTC'; SET jit = off; SET plan_cache_mode = force_generic_plan;
+SET enable_seqscan = off; SET enable_bitmapscan = off;
+SET enable_hashjoin = off; SET enable_mergejoin = off
+"""
+"""Statements meet few rows by index, whatever the statistics say: those of a table that was filled at
+once say nothing. Behind a pooler they would be others'; there each statement is planned anew."""
+
+
+class Own(Session):
+    """One of the broker's own connections."""
+
+    def __init__(
+        self, connection: AsyncConnection[Any], sql: Statements, time: ServerTime, *, pooled: bool
+    ) -> None:
+        self.connection = connection
+        self.sql = sql
+        self.notes = Notes()
+        self._cursor = AsyncRawCursor(connection)
+        self._cursor.format = psycopg.pq.Format.BINARY
+        self._time = time
+        self._prepare = not pooled
+
+    async def rows(self, statement: str, *values: object) -> Rows:
+        cursor = self._cursor
+        await cursor.execute(self._time.of(statement), values, prepare=self._prepare)
+        return await cursor.fetchall() if cursor.description else []
+
+    async def script(self, text: str) -> None:
+        """Run several statements, without parameters."""
+        await self.connection.execute(text)
+
+    @asynccontextmanager
+    async def whole(self) -> AsyncIterator[None]:
+        await self.connection.execute("BEGIN")
+        try:
+            yield
+        except BaseException:
+            if not self.connection.closed:
+                await self.connection.execute("ROLLBACK")
+            raise
+        await self.connection.execute("COMMIT")
+
+    async def wait_at_most(self, milliseconds: int) -> None:
+        await self.connection.execute(f"SET LOCAL lock_timeout = {milliseconds:d}")
+
+    @property
+    def usable(self) -> bool:
+        """Whether another call may have it."""
+        return (
+            not self.connection.closed
+            and self.connection.info.transaction_status == TransactionStatus.IDLE
+        )
+
+
+class Connections:
+    """As many as calls run at once, up to a limit; calls beyond it wait in turn."""
+
+    def __init__(self, address: Address, sql: Statements, time: ServerTime) -> None:
+        self._address = address
+        self._sql = sql
+        self._time = time
+        self._idle: list[Own] = []
+        self._open = 0
+        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._going: set[asyncio.Task[Any]] = set()
+        self._closed = False
+
+    async def call(
+        self, verb: Callable[[Own], Awaitable[T]], deadline: float | None = DEADLINE
+    ) -> tuple[T, Notes]:
+        """What the verb answers on some connection, and what others may be told of it."""
+        task = asyncio.get_running_loop().create_task(self._call(verb))
+        self._going.add(task)
+        task.add_done_callback(self._ended)
+        done, _ = await asyncio.wait((task,), timeout=deadline)
+        if not done:
+            task.cancel()
+            raise BrokerUnavailable(f"{self._address.shown} did not answer within {deadline:g} s")
+        return task.result()
+
+    def _ended(self, task: "asyncio.Task[Any]") -> None:
+        self._going.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever asked may have gone
+
+    async def _call(self, verb: Callable[[Own], Awaitable[T]]) -> tuple[T, Notes]:
+        for left in reversed(range(TRIES)):
+            try:
+                return await self._once(verb)
+            except AGAIN as error:
+                if not left:
+                    raise mapped(error, self._address.shown) from error
+            except (psycopg.Error, OSError) as error:
+                raise mapped(error, self._address.shown) from error
+        raise AssertionError("unreachable")
+
+    async def _once(self, verb: Callable[[Own], Awaitable[T]]) -> tuple[T, Notes]:
+        own = await self._take()
+        own.notes = notes = Notes()
+        try:
+            return await verb(own), notes
+        finally:
+            await self._give(own)
+
+    async def _take(self) -> Own:
+        while True:
+            if self._closed:
+                raise BrokerUnavailable(f"{self._address.shown} was left")
+            while self._idle:
+                own = self._idle.pop()
+                if own.usable:
+                    return own
+                await self._drop(own)
+            if self._open < self._address.connections:
+                return await self._connect()
+            turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiting.append(turn)
+            await turn
+
+    async def _connect(self) -> Own:
+        self._open += 1
+        try:
+            connection = await connect(self._address.parameters)
+            try:
+                pooled = await is_pooled(connection)
+                if not pooled:
+                    await connection.execute(_DIRECT)
+            except BaseException:
+                await connection.close()
+                raise
+        except BaseException:
+            self._open -= 1
+            self._next()
+            raise
+        return Own(connection, self._sql, self._time, pooled=pooled)
+
+    async def _give(self, own: Own) -> None:
+        if own.usable and not self._closed:
+            self._idle.append(own)
+        else:
+            await self._drop(own)
+            if own.connection.broken:
+                # What has hit one has hit all: the server was restarted, or the network is gone.
+                idle, self._idle = self._idle, []
+                for each in idle:
+                    await self._drop(each)
+        self._next()
+
+    async def _drop(self, own: Own) -> None:
+        self._open -= 1
+        await own.connection.close()
+
+    def _next(self) -> None:
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    async def close(self) -> None:
+        if self._going:
+            await asyncio.wait(set(self._going), timeout=CLOSES_WITHIN)
+        self._closed = True
+        for task in set(self._going):
+            task.cancel()
+        while self._waiting:
+            self._next()
+        while self._idle:
+            await self._drop(self._idle.pop())
+
+
+class Quiet(AsyncConnection[Any]):
+    """A connection that sleeps until its socket says something, not for a tenth of a second."""
+
+    async def wait(
+        self, gen: PQGen[T], interval: float = WAKES_EVERY, timeout: float | None = None
+    ) -> T:
+        return await super().wait(gen, interval, timeout)
+
+
+async def connect(parameters: dict[str, str]) -> AsyncConnection[Any]:
+    """A connection where every statement stands at once unless it says BEGIN."""
+    return await Quiet.connect(autocommit=True, prepare_threshold=None, **parameters)  # type: ignore[arg-type]
+
+
+async def is_pooled(connection: AsyncConnection[Any]) -> bool:
+    """Whether something lies in between that hands statements to backends as it likes."""
+    cursor = await connection.execute("SELECT pg_backend_pid()")
+    row = await cursor.fetchone()
+    return row is None or row[0] != connection.info.backend_pid

@@ -1,0 +1,64 @@
+"""Jobs go in: idempotent by id and by unique key, all of a call or nothing."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from stoker.brokers.postgres.literals import moments, numbers, plain, texts
+from stoker.brokers.postgres.records import ended_since, headers_text
+from stoker.brokers.postgres.session import Session
+from stoker.jobs.errors import UniqueConflict
+from stoker.jobs.job import Enqueued, NewJob
+
+
+async def enqueue(session: Session, jobs: Sequence[NewJob]) -> list[Enqueued]:
+    """Write these jobs; see `Inbox.enqueue`."""
+    ids = [job.id for job in jobs]
+    if any(job.unique is not None for job in jobs) or len(set(ids)) < len(ids):
+        async with session.whole():
+            return await _one_by_one(session, jobs)
+    # In the order of their ids, in which everybody takes them.
+    ordered = sorted(jobs, key=_id)
+    rows = await session.rows(session.sql.enqueue, *_columns(ordered), ended_since(ids))
+    session.notes.ready.update({queue for _, queue, ready in rows if ready})
+    new = {row[0] for row in rows}
+    return [Enqueued(id, id in new) for id in ids]
+
+
+def _id(job: NewJob) -> str:
+    return job.id
+
+
+async def _one_by_one(session: Session, jobs: Sequence[NewJob]) -> list[Enqueued]:
+    rows = await session.rows(
+        session.sql.put,
+        *_columns(jobs),
+        texts(None if job.unique is None else job.unique.key for job in jobs),
+        texts(None if job.unique is None else str(job.unique.scope) for job in jobs),
+        texts(None if job.unique is None else job.unique.on_conflict for job in jobs),
+    )
+    answers = []
+    for job, (id, verdict, queue, ready) in zip(jobs, rows, strict=True):
+        if verdict == "conflict" and job.unique is not None:
+            raise UniqueConflict(job.unique.key, job.queue, id)
+        if ready:
+            session.notes.ready.add(queue)
+        answers.append(Enqueued(id, verdict == "new"))
+    return answers
+
+
+def _columns(jobs: Sequence[NewJob]) -> tuple[Any, ...]:
+    return (
+        plain(job.id for job in jobs),
+        plain(job.type for job in jobs),
+        plain(job.queue for job in jobs),
+        plain(job.priority for job in jobs),
+        plain(job.delay for job in jobs),
+        moments(job.at for job in jobs),
+        numbers(job.expires for job in jobs),
+        numbers(job.timeout for job in jobs),
+        plain(job.max_attempts for job in jobs),
+        texts(texts(job.tags) if job.tags else None for job in jobs),
+        texts(job.recurring_id for job in jobs),
+        texts(headers_text(job.headers) for job in jobs),
+        texts(job.payload.decode() for job in jobs),
+    )

@@ -1,0 +1,2 @@
+-- takes: name text
+DELETE FROM stoker.worker WHERE name = :name;

@@ -1,0 +1,3 @@
+-- takes: job int8
+SELECT attempt, started_at, ended_at, worker, outcome, error, traceback
+FROM stoker.run WHERE job = :job ORDER BY number;

@@ -1,0 +1,1 @@
+SELECT pattern, reason, since FROM stoker.pause ORDER BY pattern;

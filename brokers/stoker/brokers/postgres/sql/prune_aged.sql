@@ -1,0 +1,34 @@
+-- Ended jobs of one state that are older than `age` seconds go, with all that is beside them.
+-- takes: state text, age float8, limit int
+WITH old AS MATERIALIZED (
+    SELECT id, seq, completed_at FROM stoker.done
+    WHERE state = :state AND completed_at < statement_timestamp() - make_interval(secs => :age)
+    ORDER BY completed_at
+    LIMIT :limit
+    FOR UPDATE SKIP LOCKED
+),
+gone AS (
+    DELETE FROM stoker.done USING old
+    WHERE done.state = :state AND done.id = old.id AND done.seq = old.seq AND done.completed_at = old.completed_at
+    RETURNING done.id, done.seq, done.queue, done.state, done.completed_at, done.unique_key
+),
+logs AS (
+    DELETE FROM stoker.log USING gone WHERE log.job = gone.seq
+),
+runs AS (
+    DELETE FROM stoker.run USING gone WHERE run.job = gone.seq
+),
+remembered AS (
+    INSERT INTO stoker.tombstone (id, until)
+    SELECT id, completed_at + interval '1 hour' FROM gone
+    WHERE completed_at + interval '1 hour' > statement_timestamp()
+    ON CONFLICT (id) DO UPDATE SET until = excluded.until
+),
+counted AS (
+    INSERT INTO stoker.tally (queue, completed, failed, cancelled, skipped, pruned)
+    SELECT
+        queue, -count(*) FILTER (WHERE state = 'completed'), -count(*) FILTER (WHERE state = 'failed'),
+        -count(*) FILTER (WHERE state = 'cancelled'), -count(*) FILTER (WHERE state = 'skipped'), count(*)
+    FROM gone GROUP BY queue
+)
+SELECT count(*) FROM gone;

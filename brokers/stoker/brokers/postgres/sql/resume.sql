@@ -1,0 +1,2 @@
+-- takes: pattern text
+DELETE FROM stoker.pause WHERE pattern = :pattern RETURNING 1;

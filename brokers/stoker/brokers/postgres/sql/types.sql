@@ -1,0 +1,1 @@
+SELECT name, about FROM stoker.type ORDER BY name;

@@ -1,0 +1,1 @@
+SELECT about, seen_at FROM stoker.worker ORDER BY name;
