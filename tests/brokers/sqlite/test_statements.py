@@ -142,3 +142,20 @@ def test_a_claim_reads_no_more_than_it_takes(connection: sqlite3.Connection) -> 
         return steps
 
     assert rows_read(20_000) <= rows_read(200) * 2
+
+
+@pytest.mark.parametrize("name", ["settle", "settle_alike", "renew", "report"])
+@pytest.mark.parametrize(("token", "rows"), [("current", 1), ("stale", 0)])
+def test_a_write_for_a_run_asks_for_its_token_itself(
+    connection: sqlite3.Connection, name: str, token: str, rows: int
+) -> None:
+    connection.execute(
+        "INSERT INTO stoker_job (seq, id, queue, state, ready, priority, created_at, scheduled_at, "
+        "lease_until, token, max_attempts, type) "
+        "VALUES (7, 'id', 'default', 'running', 0, 5, 1, 1, 1, 'current', 6, 'test')"
+    )
+    given: dict[str, object] = dict.fromkeys(re.findall(r"(?<!:):([a-z_]+)", SOURCE[name]))
+    given |= {"seq": 7, "jobs": "[7]", "token": token, "state": "completed", "completed_at": 2}
+    given |= dict.fromkeys(["ready", "attempts", "crashes", "solo_deaths", "returns", "delay"], 0)
+    given |= {"now": 2, "lease_until": 2}
+    assert connection.execute(SOURCE[name], given).rowcount == rows
