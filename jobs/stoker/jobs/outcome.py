@@ -159,8 +159,8 @@ def decide(
     by the broker in the same way.
     """
     match ending:
-        case Done(result, note):
-            return _settle(claim, State.COMPLETED, result=result, reason=note)
+        case Done():
+            return _settle(claim, State.COMPLETED, result=ending.result, reason=ending.note)
         case Raised():
             return _after_failure(claim, ending, retry, jitter, run)
         case Snoozed(delay):

@@ -18,7 +18,7 @@ class RunLine(msgspec.Struct, omit_defaults=True, gc=False):
     job_type: str
     attempt: int
     queue: str
-    state: str | None = None
+    state: State | None = None
     """Where the job goes from here."""
     duration: float | None = None
     """Of the run, in seconds."""
@@ -55,7 +55,7 @@ def end_line(event: RunEnded, level: str) -> RunLine:
         claim.type,
         claim.attempts,
         claim.queue,
-        settlement.state.value,
+        settlement.state,
         round(event.seconds, 6),
         round(settlement.delay, 3) if settlement.delay else None,
         reason,

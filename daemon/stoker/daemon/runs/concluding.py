@@ -79,13 +79,11 @@ def _with_news(settlement: Settlement, record: Record) -> Settlement:
 
 def _outcome(ending: Ending, settlement: Settlement) -> str:
     """The word for what became of the run, as it stands in events, logs and metrics."""
-    match ending:
-        case Raised(timed_out=True):
-            return "timeout"
-        case Raised():
-            return "cancelled" if settlement.state is State.CANCELLED else "failed"
-        case _:
-            return _WORDS[type(ending)]
+    if not isinstance(ending, Raised):
+        return _WORDS[type(ending)]
+    if ending.timed_out:
+        return "timeout"
+    return "cancelled" if settlement.state is State.CANCELLED else "failed"
 
 
 _WORDS: dict[type, str] = {

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextvars
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -89,7 +89,9 @@ class Performer:
         # A handler may have caught the cancellation, or a thread ended after its time.
         return timed_out(timeout) if limit.expired() else ending
 
-    async def _execute(self, record: Record, handler: AnyHandler, deadline: datetime | None) -> Ending:
+    def _execute(
+        self, record: Record, handler: AnyHandler, deadline: datetime | None
+    ) -> Coroutine[Any, Any, Ending]:
         claim = record.claim
         context = record.context = Context(
             claim, record, worker=self._worker, deadline=deadline, services=self._services
@@ -101,7 +103,7 @@ class Performer:
             async def in_thread(call: Callable[[], Any]) -> Any:
                 return await self._in_thread(record, context, call)
 
-        return await execute(
+        return execute(
             handler,
             context,
             claim.payload,

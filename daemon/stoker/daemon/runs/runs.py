@@ -107,6 +107,7 @@ class Runs:
         now = self._clock.elapsed()
         loop = asyncio.get_running_loop()
         handlers = self._performer.handlers
+        safe_until = claimed_at + self._lease - self._margin
         for claim in claims:
             handler = handlers.get(claim.type)
             fence = None if handler is None else handler.options.self_fence
@@ -115,7 +116,7 @@ class Runs:
                 handler,
                 lane=lane,
                 started=now,
-                safe_until=claimed_at + self._lease - self._margin,
+                safe_until=safe_until,
                 self_fence=self._self_fence if fence is None else fence,
                 max_logs=self._max_logs,
                 timeout=_timeout(claim, handler),
