@@ -185,7 +185,7 @@ async def test_it_cannot_renew_before_it_is_connected(
     store.faults.fail("enter")
     one = keeper_thread(workplace())
     async with at_work(one):
-        await store.faults.called("enter", 2)
+        await events.happens(StoreLost)
         assert not one.renewing
 
 

@@ -1,9 +1,11 @@
 """A supervisor starts actors in order, stops them in reverse, and restarts the fallen.
 
-Strategies and restart budgets are those of Erlang/OTP's supervisors. Three rules keep the order under
+Strategies and restart budgets are those of Erlang/OTP's supervisors. Four rules keep the order under
 cancellation: each child runs shielded and is cancelled through its own scope, one after the other; no
 child is started by `TaskGroup.start()`, which hangs with a shielded child if the supervisor is
-cancelled meanwhile; and a stop that has begun goes through to its end, also if it is asked for twice.
+cancelled meanwhile; a stop that has begun goes through to its end, also if it is asked for twice; and
+a child that has just fallen is started once more, to be stopped like the others, because it may hold
+what only its own end brings into order.
 """
 
 import asyncio
@@ -58,6 +60,11 @@ class _Life:
         self.error: Exception | None = None
         self.stopping = False
 
+    @property
+    def has_fallen(self) -> bool:
+        """By itself, and not while it was stopped."""
+        return self.error is not None and not self.stopping
+
     def started(self, value: None = None) -> None:
         """The actor's `task_status.started()`."""
         self.is_up.set()
@@ -92,15 +99,14 @@ class Supervisor:
 
     async def run(self, *, task_status: TaskStatus[None] = anyio.TASK_STATUS_IGNORED) -> None:
         self._falls.clear()  # whoever restarts this supervisor gives it its whole budget again
-        everybody = range(len(self._children))
         try:
             async with anyio.create_task_group() as group:
                 try:
-                    await self._start(everybody, group)
+                    await self._start(range(len(self._children)), group)
                     task_status.started()
                     await self._mend_the_fallen(group)
                 finally:
-                    await _to_the_end(self._stop(everybody))
+                    await _to_the_end(self._end(group))
         except BaseExceptionGroup as errors:
             error = _alone(errors)
             raise error from error.__cause__
@@ -108,7 +114,7 @@ class Supervisor:
     async def _mend_the_fallen(self, group: TaskGroup) -> None:
         while True:
             self._fell.clear()
-            fallen = next((life for life in self._lives if life and life.error), None)
+            fallen = next((life for life in self._lives if life and life.has_fallen), None)
             if fallen is None:
                 await self._fell.wait()
             else:
@@ -129,15 +135,20 @@ class Supervisor:
 
     async def _start(self, indices: range, group: TaskGroup) -> None:
         for index in indices:
+            before = self._lives[index]
             while True:
                 await checkpoint_if_cancelled()
-                life = self._lives[index] = _Life(index, self._children[index])
-                group.start_soon(self._live, life, name=f"{self.name}/{life.actor.name}")
+                life = self._begin(index, group)
                 await life.is_up.wait()
                 if life.error is None:
                     break
-                self._lives[index] = None  # so that it is not charged a second time
+                self._lives[index] = before
                 self._charge(life)
+
+    def _begin(self, index: int, group: TaskGroup) -> _Life:
+        life = self._lives[index] = _Life(index, self._children[index])
+        group.start_soon(self._live, life, name=f"{self.name}/{life.actor.name}")
+        return life
 
     async def _live(self, life: _Life) -> None:
         try:
@@ -166,9 +177,19 @@ class Supervisor:
         trace = "".join(traceback.format_exception(error))
         self._emit(ChildFell(self.name, life.actor.name, text, restarts, trace))
 
+    async def _end(self, group: TaskGroup) -> None:
+        for last in reversed(range(len(self._children))):
+            for index in range(last + 1):
+                life = self._lives[index]
+                if life is not None and life.has_fallen:
+                    self._begin(index, group)
+            await self._stop(range(last, last + 1))
+
     async def _stop(self, indices: range) -> None:
+        """One after the other, the last first. The fallen stay on the list, to be started anew."""
         for index in reversed(indices):
-            if (life := self._lives[index]) is not None:
+            life = self._lives[index]
+            if life is not None and not life.has_fallen:
                 life.stopping = True
                 life.scope.cancel()
                 await life.ended.wait()
