@@ -17,7 +17,7 @@ from stoker.jobs.operating import Verdict
 
 STEPS = 5000
 SETTINGS = settings(
-    max_examples=110,
+    max_examples=120,
     stateful_step_count=50,
     derandomize=True,
     deadline=None,

@@ -123,6 +123,19 @@ async def test_ids_are_remembered_for_an_hour_and_then_forgotten(
         assert connection.execute(size).fetchone() == (0,)
 
 
+async def test_keys_held_for_a_time_are_forgotten_when_it_is_over(
+    broker: SqliteBroker, offset: Offset, connect: Connect
+) -> None:
+    await finish(broker, await start(broker, new_job(unique=Holding("key", scope=60.0))))
+    size = "SELECT count(*) FROM stoker_unique"
+    with connect() as connection:
+        await broker.prune({}, 100)
+        assert connection.execute(size).fetchone() == (1,)
+        offset.advance(70)
+        await broker.prune({}, 100)
+        assert connection.execute(size).fetchone() == (0,)
+
+
 async def test_leases_do_not_follow_the_wall_clock(broker: SqliteBroker, connect: Connect) -> None:
     await start(broker)
     with connect() as connection:

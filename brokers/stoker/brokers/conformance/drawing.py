@@ -40,7 +40,7 @@ class Draw(Protocol):
 durations = st.sampled_from([1 * HALF, 3 * HALF, 7 * HALF])
 steps = st.sampled_from([2 * HALF, 2 * HALF, 4 * HALF, 10 * HALF, 3660.0, 90_000.0])
 """Seconds that pass at once: also more than an id, and more than a worker's row, is remembered for."""
-STALE_FROM = 30
+OVERTAKEN_FROM, ANY_FROM = 25, 35
 picks = st.integers(0, 40)
 """Which of those there are, counted from the newest."""
 some = st.lists(picks, min_size=1, max_size=4)

@@ -114,12 +114,16 @@ class BrokerMachine(RuleBasedStateMachine):
         return ids
 
     def some_claims(self, draw: Draw) -> list[Claim]:
-        """Most of them stand, and some are stale."""
+        """Most of them stand; of some the job runs under a newer one; the rest may be any."""
         newest = {claim.id: claim for claim in self.claims}
         standing = [claim for id, claim in newest.items() if id in self.running]
+        overtaken = [
+            claim for claim in self.claims if claim.id in self.running and claim not in standing
+        ]
         chosen = []
         for pick in draw(drawing.some) if self.claims else []:
-            claims = standing if standing and pick < drawing.STALE_FROM else self.claims
+            preferred = standing if pick < drawing.OVERTAKEN_FROM else overtaken
+            claims = preferred if preferred and pick < drawing.ANY_FROM else self.claims
             chosen.append(claims[-1 - pick % len(claims)])
         self.touched.update(ids_of(chosen))
         return chosen

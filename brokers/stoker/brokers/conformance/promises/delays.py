@@ -46,13 +46,16 @@ class PromotingPromises:
         assert ready == [True, False]
         assert ids_of(await take(broker)) == [due.id]
 
-    async def test_rounds_end_when_nothing_is_left(self, broker: Broker, offset: Offset) -> None:
+    async def test_rounds_keep_to_the_limit_and_end_when_nothing_is_left(
+        self, broker: Broker, offset: Offset
+    ) -> None:
         await broker.enqueue(new_jobs(5, delay=10.0))
         offset.advance(20)
-        rounds = 1
-        while (await broker.promote(2)).more:
-            rounds += 1
-        assert rounds <= 4
+        rounds = [await broker.promote(2)]
+        while rounds[-1].more:
+            rounds.append(await broker.promote(2))
+        assert len(rounds) <= 4
+        assert all(promotion.promoted <= 2 for promotion in rounds)
         assert len(await take(broker)) == 5
 
     async def test_many_delayed_ones_do_not_hide_those_that_are_due(
