@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import anyio
 
@@ -54,7 +54,8 @@ class Stage:
         for daemon in self.daemons:
             await daemon.clear_away()
         await self.broker.__aexit__(None, None, None)
-        for pipe in (self.told, *self._pipes):
+        self.told.close()
+        for pipe in self._pipes:
             pipe.close()
 
     # Daemons
@@ -89,9 +90,10 @@ class Stage:
     async def hears(self, lines: int) -> None:
         """Wait until the daemons have said so many lines more, all of them together."""
         goal = self.lines + lines
-        with anyio.fail_after(LIMIT):
+        with anyio.move_on_after(LIMIT):
             while self.lines < goal:
                 await self._heard.wait()
+        assert self.lines >= goal, "they fell silent:\n" + "\n".join(map(str, self.daemons[-2:]))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -126,14 +128,12 @@ class Stage:
 
     async def all_final(self, ids: Sequence[str]) -> None:
         """Wait until these have ended; what waits after a crash need not wait any longer."""
-        with anyio.fail_after(2 * LIMIT):
-            while True:
-                jobs = await self.broker.get(ids)
-                left = [job.id for job in jobs if job is not None and job.completed_at is None]
-                if not left:
-                    return
+        left = list(ids)
+        with anyio.move_on_after(2 * LIMIT):
+            while left := [job.id for job in await self.broker.get(left) if _goes_on(job)]:
                 await self.make_due()
                 await self.broker.settled(left[0], timeout=1.0)
+        assert not left, f"{len(left)} jobs did not end, among them {(await self.job(left[0])).job}"
 
     async def make_due(self) -> int:
         """Let all waits between two runs be over: promoted by a broker that is an hour ahead."""
@@ -188,3 +188,7 @@ class Stage:
     def killed(self) -> dict[int, int]:
         """By process id, when it was certainly over, in nanoseconds since the boot."""
         return {daemon.pid: daemon.over_at for daemon in self.daemons if daemon.over_at is not None}
+
+
+def _goes_on(job: Job | None) -> TypeGuard[Job]:
+    return job is not None and job.completed_at is None

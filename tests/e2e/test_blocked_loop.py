@@ -7,7 +7,7 @@ from .witnesses import overlaps
 
 pytestmark = pytest.mark.slow
 
-LEASE = 1.5
+LEASE = 2.0
 STALLED = 70
 
 

@@ -9,7 +9,7 @@ from .witnesses import overlaps
 
 pytestmark = pytest.mark.slow
 
-LEASE = 1.5
+LEASE = 2.0
 
 
 @pytest.mark.parametrize(("how", "status"), [("exit", 3), ("kill", -signal.SIGKILL)])

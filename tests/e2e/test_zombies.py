@@ -13,7 +13,7 @@ from .told import Go
 
 pytestmark = pytest.mark.slow
 
-LEASE = 1.5
+LEASE = 2.0
 
 
 async def taken_over(

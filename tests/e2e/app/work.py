@@ -188,6 +188,7 @@ async def report_late(ctx: Context, flushed_every: float) -> str:
     stop_here()
     try:
         await anyio.sleep_forever()
+        raise AssertionError("not reached")
     finally:
         mark(ctx, "cut")
         tell(ctx, "cut", ctx.cancel_reason)
