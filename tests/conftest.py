@@ -2,7 +2,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from .servers import postgres
+from .servers import postgres, redis
 
 
 @pytest.fixture(scope="session")
@@ -29,3 +29,16 @@ def empty_postgres(postgres_databases: postgres.Databases) -> Iterator[Callable[
 def postgres_url(empty_postgres: Callable[[], str]) -> str:
     """The address of a database with Stoker's schema, and no jobs in it."""
     return empty_postgres()
+
+
+@pytest.fixture(scope="session")
+def empty_redis() -> Iterator[Callable[[str], str]]:
+    """Gives the address of a database of a real "redis" or "valkey" with nothing in it."""
+    with redis.stores() as stores:
+        yield stores.empty
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def redis_url(request: pytest.FixtureRequest, empty_redis: Callable[[str], str]) -> str:
+    """The address of a database with nothing in it: each test that asks is run on both engines."""
+    return empty_redis(request.param)

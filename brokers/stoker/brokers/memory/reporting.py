@@ -2,16 +2,12 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import datetime
 
-from stoker.brokers.instant import Instant, moment, stamp
-from stoker.brokers.keepable import UNFIT, progress_of, text_or_none
+from stoker.brokers.instant import Instant
+from stoker.brokers.keepable import UNFIT, kept_line, progress_of
 from stoker.brokers.memory.record import Record
 from stoker.brokers.memory.store import Store
-from stoker.jobs.codec import storable
-from stoker.jobs.job import Held, LogLine, Renewal, Report, Run
-
-LONGEST_LEVEL = 20
+from stoker.jobs.job import Held, LogLine, Renewal, Report
 
 
 def renew(store: Store, now: Instant, held: Sequence[Held], lease: int) -> Renewal:
@@ -73,30 +69,3 @@ def keep_logs(record: Record, lines: Sequence[LogLine], dropped: int, keep: int)
     pushed_out = max(0, len(all_lines) - keep)
     record.logs = all_lines[pushed_out:]
     record.dropped_logs += dropped + pushed_out
-
-
-def kept_line(line: LogLine) -> LogLine:
-    """A log line as it can be kept."""
-    return LogLine(
-        at=_kept_time(line.at),
-        message=storable(line.message),
-        level=storable(line.level, LONGEST_LEVEL),
-        attempt=line.attempt,
-    )
-
-
-def kept_run(run: Run, worker: str | None) -> Run:
-    """A history entry as it can be kept; its worker is the job's, unless it is said."""
-    return Run(
-        attempt=run.attempt,
-        started_at=_kept_time(run.started_at),
-        ended_at=None if run.ended_at is None else _kept_time(run.ended_at),
-        worker=worker if run.worker is None else storable(run.worker),
-        outcome=storable(run.outcome),
-        error=text_or_none(run.error),
-        traceback=text_or_none(run.traceback),
-    )
-
-
-def _kept_time(at: datetime) -> datetime:
-    return moment(stamp(at))

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from stoker.brokers.instant import Instant, micros
-from stoker.brokers.keepable import UNFIT, fits, progress_of, text_or_none
+from stoker.brokers.keepable import UNFIT, fits, kept_line, kept_run, progress_of, text_or_none
 from stoker.brokers.memory.record import Record
-from stoker.brokers.memory.reporting import keep_logs, keep_progress, kept_line, kept_run
+from stoker.brokers.memory.reporting import keep_logs, keep_progress
 from stoker.brokers.memory.store import Store
 from stoker.jobs.job import Settlement
 from stoker.jobs.operating import Verdict
