@@ -5,6 +5,9 @@
         def opening(self, empty_store):
             return lambda offset, **options: MyBroker(empty_store, offset=offset, **options)
 
+Beside it, `machine.compare` takes random steps with a broker and with the one in memory, and finds the
+first that differs.
+
 Needs the extra `stoker[testing]`. No test sleeps to let time pass: the broker adds the `Offset` that it
 is given wherever it reads its server's clock, and the tests move it.
 """
