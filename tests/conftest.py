@@ -42,3 +42,10 @@ def empty_redis() -> Iterator[Callable[[str], str]]:
 def redis_url(request: pytest.FixtureRequest, empty_redis: Callable[[str], str]) -> str:
     """The address of a database with nothing in it: each test that asks is run on both engines."""
     return empty_redis(request.param)
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[postgres.Cluster]:
+    """A server of the test's own, not yet running, to be broken at will."""
+    with postgres.cluster() as own:
+        yield own

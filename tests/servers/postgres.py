@@ -64,6 +64,10 @@ class Cluster:
     def address(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
 
+    def pid(self) -> int:
+        """Of the server that runs."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def serving(self) -> AbstractContextManager["subprocess.Popen[bytes]"]:
         """The server, while it runs."""
         command = [

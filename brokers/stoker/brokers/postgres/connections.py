@@ -45,39 +45,36 @@ once say nothing. Behind a pooler they would be others'; there each statement is
 class Own(Session):
     """One of the broker's own connections."""
 
-    def __init__(
-        self, connection: AsyncConnection[Any], sql: Statements, time: ServerTime, *, pooled: bool
-    ) -> None:
+    def __init__(self, connection: AsyncConnection[Any], sql: Statements, time: ServerTime) -> None:
         self.connection = connection
         self.sql = sql
         self.notes = Notes()
         self._cursor = AsyncRawCursor(connection)
         self._cursor.format = psycopg.pq.Format.BINARY
         self._time = time
-        self._prepare = not pooled
 
     async def rows(self, statement: str, *values: object) -> Rows:
         cursor = self._cursor
-        await cursor.execute(self._time.of(statement), values, prepare=self._prepare)
+        await cursor.execute(self._time.of(statement), values)
         return await cursor.fetchall() if cursor.description else []
 
     async def script(self, text: str) -> None:
         """Run several statements, without parameters."""
-        await self.connection.execute(text)
+        await self.connection.execute(text, prepare=False)
 
     @asynccontextmanager
     async def whole(self) -> AsyncIterator[None]:
-        await self.connection.execute("BEGIN")
+        await self.connection.execute("BEGIN", prepare=False)
         try:
             yield
         except BaseException:
             if not self.connection.closed:
-                await self.connection.execute("ROLLBACK")
+                await self.connection.execute("ROLLBACK", prepare=False)
             raise
-        await self.connection.execute("COMMIT")
+        await self.connection.execute("COMMIT", prepare=False)
 
     async def wait_at_most(self, milliseconds: int) -> None:
-        await self.connection.execute(f"SET LOCAL lock_timeout = {milliseconds:d}")
+        await self.connection.execute(f"SET LOCAL lock_timeout = {milliseconds:d}", prepare=False)
 
     @property
     def usable(self) -> bool:
@@ -91,7 +88,10 @@ class Own(Session):
 class Connections:
     """As many as calls run at once, up to a limit; calls beyond it wait in turn."""
 
-    def __init__(self, address: Address, sql: Statements, time: ServerTime) -> None:
+    def __init__(
+        self, address: Address, sql: Statements, time: ServerTime, *, deadline: float = DEADLINE
+    ) -> None:
+        self._deadline = deadline
         self._address = address
         self._sql = sql
         self._time = time
@@ -102,16 +102,19 @@ class Connections:
         self._closed = False
 
     async def call(
-        self, verb: Callable[[Own], Awaitable[T]], deadline: float | None = DEADLINE
+        self, verb: Callable[[Own], Awaitable[T]], *, patient: bool = False
     ) -> tuple[T, Notes]:
-        """What the verb answers on some connection, and what others may be told of it."""
+        """What the verb answers on some connection, and what others may be told of it.
+
+        Raises BrokerUnavailable if that takes longer than the deadline, unless it is `patient`.
+        """
         task = asyncio.get_running_loop().create_task(self._call(verb))
         self._going.add(task)
         task.add_done_callback(self._ended)
-        done, _ = await asyncio.wait((task,), timeout=deadline)
+        done, _ = await asyncio.wait((task,), timeout=None if patient else self._deadline)
         if not done:
             task.cancel()
-            raise BrokerUnavailable(f"{self._address.shown} did not answer within {deadline:g} s")
+            raise BrokerUnavailable(f"{self._address.shown} did not answer within {self._deadline:g} s")
         return task.result()
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:
@@ -161,6 +164,7 @@ class Connections:
                 pooled = await is_pooled(connection)
                 if not pooled:
                     await connection.execute(_DIRECT)
+                    connection.prepare_threshold = 0
             except BaseException:
                 await connection.close()
                 raise
@@ -168,7 +172,7 @@ class Connections:
             self._open -= 1
             self._next()
             raise
-        return Own(connection, self._sql, self._time, pooled=pooled)
+        return Own(connection, self._sql, self._time)
 
     async def _give(self, own: Own) -> None:
         if own.usable and not self._closed:

@@ -32,7 +32,7 @@ class Opened:
             raise
 
     async def migrate(self) -> None:
-        await self._connections.call(migrate, deadline=None)
+        await self._connections.call(migrate, patient=True)
 
     async def do(self, verb: Callable[[Session], Awaitable[T]]) -> T:
         """What the verb answers; whoever wants to know of it is told."""

@@ -12,6 +12,7 @@ from stoker.brokers.postgres.looking import states_of
 from stoker.brokers.postgres.records import known_ids
 from stoker.brokers.postgres.session import Session
 from stoker.jobs.codec import storable
+from stoker.jobs.ids import queue_byte
 from stoker.jobs.operating import CancelAnswer, RetryAnswer, TypeInfo, Worker
 
 
@@ -97,5 +98,11 @@ async def announce(session: Session, worker: Worker) -> None:
 async def publish(session: Session, types: Sequence[TypeInfo]) -> None:
     """See `Crew.publish`."""
     newest = {each.name: msgspec.json.encode(each).decode() for each in types}
-    names = sorted(newest)
-    await session.rows(session.sql.publish, texts(names), texts(newest[name] for name in names))
+    names, queues = sorted(newest), sorted({each.queue for each in types})
+    await session.rows(
+        session.sql.publish,
+        texts(names),
+        texts(newest[name] for name in names),
+        texts(queues),
+        plain(f"{queue_byte(queue):02x}" for queue in queues),
+    )

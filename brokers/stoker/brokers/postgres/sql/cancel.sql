@@ -27,7 +27,7 @@ ended AS (
 released AS (
     DELETE FROM stoker.unique_key USING held
     WHERE
-        held.state <> 'running' AND unique_key.queue = held.queue AND unique_key.key = held.unique_key
+        held.unique_key IS NOT NULL AND held.state <> 'running' AND unique_key.queue = held.queue AND unique_key.key = held.unique_key
         AND unique_key.job = held.seq AND unique_key.until IS NULL
 ),
 counted AS (

@@ -58,6 +58,10 @@ counted AS (
     FROM started GROUP BY queue
 )
 SELECT
-    picked.id::text, started.type, queue, priority, payload, attempts, max_attempts, crashes, solo_deaths,
-    returns, timeout, created_at, scheduled_at, started_at, tags, recurring_id, headers, expires_at
-FROM picked LEFT JOIN started ON started.id = picked.id;
+    id::text, type, queue, priority, payload, attempts, max_attempts, crashes, solo_deaths, returns, timeout,
+    created_at, scheduled_at, started_at, tags, recurring_id, headers, expires_at
+FROM started
+UNION ALL
+SELECT
+    id::text, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL
+FROM picked WHERE late;

@@ -29,7 +29,7 @@ ended AS (
 released AS (
     DELETE FROM stoker.unique_key USING late
     WHERE
-        unique_key.queue = late.queue AND unique_key.key = late.unique_key AND unique_key.job = late.seq
+        late.unique_key IS NOT NULL AND unique_key.queue = late.queue AND unique_key.key = late.unique_key AND unique_key.job = late.seq
         AND unique_key.until IS NULL
 ),
 counted AS (

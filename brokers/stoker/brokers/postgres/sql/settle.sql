@@ -54,7 +54,7 @@ waiting AS (
 released AS (
     DELETE FROM stoker.unique_key USING held
     WHERE
-        held.next NOT IN ('pending', 'retrying') AND unique_key.queue = held.queue
+        held.unique_key IS NOT NULL AND held.next NOT IN ('pending', 'retrying') AND unique_key.queue = held.queue
         AND unique_key.key = held.unique_key AND unique_key.job = held.seq AND unique_key.until IS NULL
 ),
 counted AS (
