@@ -111,17 +111,29 @@ async def gathered(writer: Writer, *operations: Any, first: Any = None) -> list[
     return (await asyncio.gather(*tasks, return_exceptions=True))[1:]
 
 
-async def test_what_waits_joins_one_transaction(writer: Writer, told: Told, path: Path) -> None:
+async def test_what_comes_while_it_works_goes_along(writer: Writer, told: Told, path: Path) -> None:
     wanted = [f"{number:02}" for number in range(20)]
     assert await gathered(writer, *map(adding, wanted)) == wanted
-    assert len(told.commits) == 2
+    assert len(told.commits) == 1
     assert names(path) == wanted
+
+
+async def test_what_goes_along_has_a_moment_of_its_own(writer: Writer) -> None:
+    gate = Gate()
+    first = asyncio.ensure_future(writer.write(gate))
+    await gate.reached()
+    asked_at = HostClock(Offset()).now()
+    second = asyncio.ensure_future(writer.write(lambda tx: tx.now))
+    await asyncio.sleep(0)  # sleeps: not at all; lets the task put its request in
+    gate.open()
+    await first
+    assert (await second).boot >= asked_at.boot
 
 
 async def test_a_group_has_a_largest_size(writer: Writer, told: Told, path: Path) -> None:
     count = 2 * LARGEST_GROUP + 10
     await gathered(writer, *(adding(str(number)) for number in range(count)))
-    assert len(told.commits) == 4
+    assert len(told.commits) == 3
     assert len(names(path)) == count
 
 

@@ -30,11 +30,13 @@ UNSTORABLE = (
 class Way:
     """Where some jobs go together, as the row of each will say it."""
 
-    __slots__ = ("count", "jobs", "row", "state")
+    __slots__ = ("count", "jobs", "leads_on", "row", "state")
 
     def __init__(self, tx: Transaction, settlement: Settlement, standing: Standing) -> None:
         """As this settlement says, of a job that stands like this."""
         self.jobs: list[Standing] = []
+        self.leads_on = settlement.state in MOVES[State.RUNNING] and fits(settlement.result)
+        """Whether a running job may go there, with this result."""
         state, reason = settlement.state, settlement.reason
         if standing.cancel_requested and state not in FINAL:
             state, reason = State.CANCELLED, standing.cancel_reason
@@ -117,9 +119,12 @@ def _settle(tx: Transaction, settlements: Sequence[Settlement], keep_lines: int)
         if job is not None and verdict == "accepted":
             like = _like(settlement, job)
             way = ways.get(like) or ways.setdefault(like, Way(tx, settlement, job))
-            way.jobs.append(job)
-            going.append((settlement, job))
-            standing[settlement.id] = job.after(settlement.token)
+            if way.leads_on:
+                way.jobs.append(job)
+                going.append((settlement, job))
+                standing[settlement.id] = job.after(settlement.token)
+            else:
+                verdict = "invalid"
         verdicts.append(verdict)
     _go(tx, ways.values())
     for settlement, job in going:
@@ -128,12 +133,11 @@ def _settle(tx: Transaction, settlements: Sequence[Settlement], keep_lines: int)
 
 
 def _verdict(settlement: Settlement, standing: Standing | None) -> Verdict:
+    """What the fence says: accepted, if the token is the one that stands."""
     if standing is None:
         return "lost"
     if standing.token != settlement.token:
         return "already" if standing.settled_token == settlement.token else "lost"
-    if settlement.state not in MOVES[State.RUNNING] or not fits(settlement.result):
-        return "invalid"
     return "accepted"
 
 

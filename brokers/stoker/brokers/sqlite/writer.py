@@ -190,11 +190,12 @@ class Writer:
         """All in one go; False, and nothing written, if one of several failed."""
         transaction = Transaction(self._cursor, self._clock.now(), self._sql)
         try:
-            # The list grows under the loop: what comes in meanwhile goes along, at its own moment.
-            for request in group:
-                transaction.now = self._clock.now()
-                request.value = request.operation(transaction)
-                self._drain(group)
+            waiting = group
+            while waiting:
+                for request in waiting:
+                    transaction.now = self._clock.now()
+                    request.value = request.operation(transaction)
+                waiting = self._latecomers(group)
             transaction.write_counts()
             self._cursor.execute("COMMIT")
         except Exception as error:
@@ -206,6 +207,13 @@ class Writer:
         else:
             self._committed(transaction.notes)
         return True
+
+    def _latecomers(self, group: Group) -> Group:
+        """What has come in meanwhile joins the group, renewals first; one fsync serves it as well."""
+        before = len(group)
+        self._drain(group)
+        group[before:] = late = sorted(group[before:], key=_others_later)
+        return late
 
     def _run_apart(self, group: Group) -> None:
         """Each in a savepoint, so that one failing leaves the others standing."""
