@@ -1,4 +1,5 @@
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 
@@ -49,3 +50,9 @@ def own_postgres() -> Iterator[postgres.Cluster]:
     """A server of the test's own, not yet running, to be broken at will."""
     with postgres.cluster() as own:
         yield own
+
+
+@pytest.fixture(params=["redis", "valkey"])
+def new_redis(request: pytest.FixtureRequest) -> Callable[..., redis.NewServer]:
+    """Gives servers of their own, with these settings, not yet running: one engine after the other."""
+    return partial(redis.server, request.param)

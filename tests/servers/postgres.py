@@ -119,7 +119,7 @@ class Databases:
 
     def _administer(self, statement: str, *names: sql.Identifier) -> None:
         with psycopg.connect(self._address, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*names))  # type: ignore[arg-type]
+            connection.execute(sql.SQL(statement).format(*names))
 
 
 @contextmanager

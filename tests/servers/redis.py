@@ -79,6 +79,9 @@ class RedisServer:
             return False
 
 
+NewServer = AbstractContextManager[RedisServer]
+
+
 @contextmanager
 def server(engine: str, *settings: str) -> Iterator[RedisServer]:
     """A new one, not yet running. Raises RuntimeError if there is no program for it."""

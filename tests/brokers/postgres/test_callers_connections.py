@@ -197,9 +197,11 @@ async def test_a_django_connection_without_a_transaction_is_refused(
     broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with django_connection(postgres_url) as connection:
-        with pytest.raises(BrokerRefused, match="no transaction open"):
-            await broker.enqueue_in(connection, [new_job()])
+    with (
+        django_connection(postgres_url) as connection,
+        pytest.raises(BrokerRefused, match="no transaction open"),
+    ):
+        await broker.enqueue_in(connection, [new_job()])
 
 
 async def test_sqlalchemy_on_another_kind_of_database_is_refused(broker: Broker) -> None:

@@ -47,7 +47,7 @@ def connection(postgres_url: str) -> Iterator["psycopg.Connection[Any]"]:
 
 
 def enqueue(connection: "psycopg.Connection[Any]", arguments: str, *values: object) -> str:
-    row = connection.execute(f"SELECT stoker.enqueue({arguments})", values).fetchone()  # type: ignore[arg-type]
+    row = connection.execute(f"SELECT stoker.enqueue({arguments})", values).fetchone()
     assert row is not None
     return str(row[0])
 
@@ -207,7 +207,7 @@ async def test_a_type_that_is_unique_has_the_same_key_from_every_side(
     unique: dict[str, Any],
     payload: dict[str, Any],
 ) -> None:
-    schema = {"properties": {"user": {}, "note": {}, "deep": {}}}
+    schema: dict[str, Any] = {"properties": {"user": {}, "note": {}, "deep": {}}}
     await broker.publish([TypeInfo(name="once", queue="q", unique=unique, schema=schema)])
     id = enqueue(connection, "'once', %s", json.dumps(payload))
     async with Client(broker) as client:

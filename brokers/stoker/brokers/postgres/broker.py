@@ -63,6 +63,7 @@ class PostgresBroker:
         self._sql = statements()
         self._time = ServerTime(offset or Offset())
         self._turns = claiming.Turns()
+        self._floors = claiming.Floors()
         self._opened: Opened | None = None
 
     @classmethod
@@ -126,6 +127,7 @@ class PostgresBroker:
             lambda session: claiming.claim(
                 session,
                 self._turns,
+                self._floors,
                 queues,
                 limit,
                 worker=worker,

@@ -1,12 +1,14 @@
 """Ready jobs go out: queues take turns, and within a queue the order of the index is the order."""
 
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
 
 import msgspec
 
 from stoker.brokers.postgres import upkeep
-from stoker.brokers.postgres.literals import texts
+from stoker.brokers.postgres.literals import moments, plain, texts
 from stoker.brokers.postgres.records import claim_of
 from stoker.brokers.postgres.session import Session
 from stoker.jobs.job import Claim
@@ -14,6 +16,13 @@ from stoker.jobs.patterns import QueueSet
 
 ROUNDS = 50
 """How often one claim asks again because what it found had expired."""
+FLOORS_FROM = 10
+"""Jobs, taken by claims that all got what they asked for, from which on it is a backlog."""
+FLOORS_BEHIND = timedelta(seconds=10)
+"""How long ago a job must have become due: nearer to now, others come in beneath it all the time."""
+FLOORS_LAST = 1.0
+"""Seconds until a claim looks from the beginning again."""
+FLOORS_MOST = 50
 NOTHING = "^$"
 """What no queue is called."""
 
@@ -52,6 +61,45 @@ class Turns:
         self._last[queues] = name
 
 
+class Floors:
+    """Up to which time queues have been drained, of late. One per broker instance.
+
+    Where a deep backlog is drained, a claim would step over the dead entries of all that were taken
+    before, for as long as no vacuum may remove them. What comes in beneath a floor, such as a job that
+    was given a time long ago, is found when the floor is forgotten.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[str, int], tuple[datetime, float]] = {}
+        self._drained = 0
+
+    def known(self) -> list[tuple[str, int, datetime]]:
+        """Queue, priority and time of those that still count."""
+        if not self._known:
+            return []
+        now = time.monotonic()
+        self._known = {key: floor for key, floor in self._known.items() if floor[1] > now}
+        return [(*key, at) for key, (at, _) in self._known.items()]
+
+    def learn(self, taken: Sequence[Claim]) -> None:
+        """From a claim that got all that it asked for."""
+        self._drained += len(taken)
+        if self._drained < FLOORS_FROM:
+            return
+        last: dict[tuple[str, int], Claim] = {}
+        for claim in taken:
+            last[claim.queue, claim.priority] = claim
+        until = time.monotonic() + FLOORS_LAST
+        for key, claim in last.items():
+            if claim.started_at - claim.scheduled_at > FLOORS_BEHIND and len(self._known) < FLOORS_MOST:
+                self._known[key] = claim.scheduled_at, self._known.get(key, (None, until))[1]
+
+    def forget(self) -> None:
+        """After a claim that did not."""
+        self._known.clear()
+        self._drained = 0
+
+
 def _asked(queues: QueueSet) -> Asked:
     if any("*" in name or "?" in name for name in queues.include):
         return Asked((), expression(queues.include), expression(queues.exclude))
@@ -72,6 +120,7 @@ def expression(patterns: Iterable[str]) -> str:
 async def claim(
     session: Session,
     turns: Turns,
+    floors: Floors,
     queues: QueueSet,
     limit: int,
     *,
@@ -86,18 +135,23 @@ async def claim(
     names, after = texts(asked.names), turns.last(queues)
     taken: list[Claim] = []
     for _ in range(ROUNDS):
-        wanted = limit - len(taken)
+        wanted, known = limit - len(taken), floors.known()
         found = await session.rows(
             session.sql.claim,
             *(names, after, asked.include, asked.exclude, *levels, wanted, token, worker, lease),
+            *(texts(each[0] for each in known), plain(each[1] for each in known)),
+            moments(each[2] for each in known),
         )
         late = [row[0] for row in found if row[1] is None]
         taken += [claim_of(row, token) for row in found if row[1] is not None]
-        if not late:
-            break
-        await upkeep.expire(session, late, len(late))
+        if late:
+            await upkeep.expire(session, late, len(late))
         if len(found) < wanted:
-            break
+            floors.forget()
+        if not late and (len(found) == wanted or not known):
+            break  # else there may be more behind the late ones, or beneath the floors
+    if len(taken) == limit and not lowest_first:
+        floors.learn(taken)
     if taken:
         turns.began(queues, _first(after, {claim.queue for claim in taken}))
     return taken

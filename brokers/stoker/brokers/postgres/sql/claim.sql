@@ -1,6 +1,7 @@
 -- Ready jobs go to a worker: queue by queue from the one after `after` on (or those named, as they come),
 -- in each one priority after the other. Every step stops as soon as there are enough.
--- takes: names text[], after text, include text, exclude text, first int, last int, step int, limit int, token text, worker text, lease float8
+-- `floors` say from which time on a queue and priority may have something, where a backlog is drained.
+-- takes: names text[], after text, include text, exclude text, first int, last int, step int, limit int, token text, worker text, lease float8, floor_queues text[], floor_priorities int[], floors timestamptz[]
 WITH RECURSIVE upward (queue) AS (
     (SELECT queue FROM stoker.job WHERE ready AND queue > :after AND :names = '{}' ORDER BY queue LIMIT 1)
     UNION ALL
@@ -23,11 +24,17 @@ picked AS MATERIALIZED (
     CROSS JOIN LATERAL (
         SELECT one.id, one.state, one.late FROM generate_series(:first, :last, :step) AS level (priority)
         CROSS JOIN LATERAL (
+            SELECT coalesce(max(known.floor), '-infinity') AS floor
+            FROM unnest(:floor_queues, :floor_priorities, :floors) AS known (queue, priority, floor)
+            WHERE known.queue = named.queue AND known.priority = level.priority
+        ) AS begin
+        CROSS JOIN LATERAL (
             SELECT
                 job.id, job.state,
                 job.started_at IS NULL AND job.expires_at <= statement_timestamp() AS late
             FROM stoker.job
             WHERE job.ready AND job.queue = named.queue AND job.priority = level.priority
+                AND job.scheduled_at >= begin.floor
             ORDER BY job.scheduled_at, job.id
             LIMIT :limit
             FOR NO KEY UPDATE SKIP LOCKED

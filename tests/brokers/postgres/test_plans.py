@@ -1,0 +1,161 @@
+"""What statements read: no more in a deep store than in a shallow one, whatever the statistics say."""
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import AsyncRawCursor
+
+from stoker.brokers import Broker, connect
+from stoker.brokers.conformance.making import LEASE, ending, held, new_jobs, take
+from stoker.brokers.postgres import reporting
+from stoker.brokers.postgres.address import parse
+from stoker.brokers.postgres.connections import Connections, Own
+from stoker.brokers.postgres.session import Session
+from stoker.brokers.postgres.statements import ServerTime, statements
+from stoker.jobs.clock import Offset
+
+FILL = """
+INSERT INTO stoker.job (
+    id, created_at, scheduled_at, max_attempts, priority, ready, state, queue, type, payload
+)
+SELECT
+    gen_random_uuid(), now(), now() + make_interval(secs => {begin} + number * 0.001), 6, {priority},
+    {ready}, 'pending', {queue}, 'test', '{{}}'
+FROM generate_series(1, {count}) AS number
+"""
+AGO, LATER = -100_000, 100_000
+
+
+class Watched:
+    """What one statement of a broker does, by EXPLAIN, without doing it."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, statement: str) -> None:
+        self.plan: dict[str, Any] = {}
+        rows = Own.rows
+
+        async def explained(own: Own, text: str, *values: object) -> Any:
+            if text == statement:
+                await own.script("BEGIN")
+                cursor = AsyncRawCursor(own.connection)
+                await cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", values)
+                found = await cursor.fetchone()
+                await own.script("ROLLBACK")
+                assert found is not None
+                plan = found[0]
+                self.plan = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
+            return await rows(own, text, *values)
+
+        monkeypatch.setattr(Own, "rows", explained)
+
+    def nodes(self, plan: dict[str, Any] | None = None) -> list[dict[str, Any]]:
+        plan = plan or self.plan
+        return [plan, *(each for child in plan.get("Plans", ()) for each in self.nodes(child))]
+
+    @property
+    def buffers(self) -> int:
+        return int(self.plan["Shared Hit Blocks"] + self.plan["Shared Read Blocks"])
+
+    def scanned(self, table: str) -> set[str]:
+        """The indexes that a table was read by; "all of it" where it was read without one."""
+        return {
+            node.get("Index Name", "all of it")
+            for node in self.nodes()
+            if node.get("Relation Name") == table and node["Node Type"].endswith("Scan")
+        }
+
+
+def fill(url: str, **changes: Any) -> None:
+    """Many jobs at once, and no ANALYZE."""
+    given = {"begin": AGO, "priority": 5, "ready": True, "queue": "'default'", "count": 1000, **changes}
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(FILL.format(**given))
+
+
+@pytest.fixture
+async def broker(postgres_url: str) -> AsyncIterator[Broker]:
+    async with connect(postgres_url) as broker:
+        yield broker
+
+
+@pytest.mark.slow
+async def test_a_claim_reads_what_it_takes_and_nothing_else(
+    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch, statements().claim)
+    fill(postgres_url)
+    assert len(await take(broker, 50)) == 50
+    shallow = watched.buffers
+    fill(postgres_url, count=100_000)
+    fill(postgres_url, count=50_000, priority=9, ready=False, begin=LATER)
+    fill(postgres_url, count=20_000, queue="'queue-' || number % 1000")
+    assert len(await take(broker, 50)) == 50
+    # A level or two more of each index, for each row: the rest is the same.
+    assert watched.buffers < 1.7 * shallow + 50
+    assert watched.scanned("job") <= {"job_ready", "job_pkey"}
+    assert not [node for node in watched.nodes() if node["Node Type"] == "Sort"]
+
+
+async def test_a_claim_locks_no_more_than_it_takes(
+    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched = Watched(monkeypatch, statements().claim)
+    fill(postgres_url, queue="'queue-' || number % 50")
+    assert len(await take(broker, 7)) == 7
+    locked = [node for node in watched.nodes() if node["Node Type"] == "LockRows"]
+    assert sum(node["Actual Rows"] * node["Actual Loops"] for node in locked) <= 7
+
+
+@pytest.mark.slow
+async def test_a_backlog_is_drained_without_wading_through_what_was_taken(
+    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(postgres_url, count=20_000)
+    with psycopg.connect(postgres_url) as holding:
+        holding.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+        holding.execute("SELECT txid_current()")  # from here on no vacuum may remove anything
+        watched = Watched(monkeypatch, statements().claim)
+        await take(broker, 100)
+        first = watched.buffers
+        monkeypatch.undo()
+        for _ in range(100):
+            claims = await take(broker, 100)
+            await broker.settle([ending(claim) for claim in claims])
+        watched = Watched(monkeypatch, statements().claim)
+        assert len(await take(broker, 100)) == 100
+        assert watched.buffers < 1.5 * first
+        holding.rollback()
+
+
+@pytest.mark.slow
+async def test_settling_and_renewing_go_by_the_key(
+    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(postgres_url, count=50_000)
+    claims = await take(broker, 20)
+    watched = Watched(monkeypatch, statements().settle)
+    assert await broker.settle([ending(claim) for claim in claims]) == ["accepted"] * 20
+    assert watched.scanned("job") == {"job_pkey"}
+    assert watched.buffers < 20 * 40
+
+
+async def test_most_renewals_stay_on_their_page(broker: Broker, postgres_url: str) -> None:
+    # With the lease in an index none would (HOT): each would be written into every index.
+    await broker.enqueue(new_jobs(100))
+    keeping = [held(claim) for claim in await take(broker, 100)]
+
+    async def renew(session: Session) -> tuple[int, int]:
+        async with session.whole():
+            await reporting.renew(session, keeping, LEASE)
+            ((updated, hot),) = await session.rows(
+                "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = 'job'"
+            )
+            return updated, hot
+
+    connections = Connections(parse(postgres_url), statements(), ServerTime(Offset()))
+    counts = [(await connections.call(renew))[0] for _ in range(5)]
+    await connections.close()
+    updated, hot = counts[-1]
+    assert hot > updated / 2
