@@ -1,3 +1,4 @@
+import signal
 import time
 
 import anyio
@@ -47,6 +48,17 @@ async def test_a_store_that_is_locked_for_longer_than_a_call_may_take_is_waited_
     assert (await stage.final(await stage.enqueue("append"))).state is State.COMPLETED
     assert not daemon.said("actor fell")
     assert await daemon.stop() == 0
+
+
+async def test_a_daemon_can_be_stopped_while_the_store_is_out(stage: Stage) -> None:
+    job = await stage.enqueue("append")
+    with stage.locked():
+        daemon = await stage.launch(lease=30)
+        await daemon.says("the store does not answer; trying until it does")
+        daemon.signal(signal.SIGTERM)
+        await daemon.says("stopping", why="SIGTERM")
+        assert await daemon.ended() == 0
+    assert (await stage.job(job)).job.state is State.PENDING
 
 
 async def test_a_daemon_that_starts_in_an_outage_waits_for_its_end(stage: Stage) -> None:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from stoker.brokers.connecting import without_password
-from stoker.brokers.protocol import Broker
 from stoker.daemon import tree
 from stoker.daemon.children.worker import WorkerLife
 from stoker.daemon.configuration import Configuration
@@ -21,7 +20,7 @@ from stoker.daemon.identity import worker_name
 from stoker.daemon.loading import load_handlers, load_middleware
 from stoker.daemon.logs import configure_logs
 from stoker.daemon.settings import Settings
-from stoker.daemon.stopping import Stopping
+from stoker.daemon.stopping import Signals, Stopping
 from stoker.daemon.surroundings import Surroundings
 from stoker.daemon.workplace import EXIT_DOOMED, Workplace, leave_for_good, open_broker, open_workplace
 from stoker.jobs.clock import SystemClock
@@ -37,10 +36,12 @@ async def run_daemon(configuration: Configuration) -> int:
     """
     settings = configuration.settings
     around = _surroundings(settings, configuration.relative_to, worker_name(settings, os.getpid()))
-    if settings.mode == "consumer" and settings.processes > 1:
-        async with open_broker(around) as broker:
-            return await _run_parent(around, broker)
-    return await _run_alone(around)
+    several = settings.mode == "consumer" and settings.processes > 1
+    signals = Signals(around)
+    status = 0
+    with signals.heard():
+        status = await (_run_parent(around, signals) if several else _run_alone(around, signals))
+    return status
 
 
 async def run_worker(life: WorkerLife) -> None:
@@ -53,23 +54,24 @@ async def run_worker(life: WorkerLife) -> None:
         await stopping.run(tree.worker(place))
 
 
-async def _run_alone(around: Surroundings) -> int:
+async def _run_alone(around: Surroundings, signals: Signals) -> int:
     mode = around.settings.mode
     async with _at_work(around) as place:
         stopping = _stopping(place)
-        with stopping.on_signals():
-            _started(around, mode, len(place.handlers))
-            await stopping.run(tree.producer(place) if mode == "producer" else tree.whole(place))
+        signals.stop_with(stopping)
+        _started(around, mode, len(place.handlers))
+        await stopping.run(tree.producer(place) if mode == "producer" else tree.whole(place))
     return EXIT_DOOMED if place.runs.doomed.is_set() else 0
 
 
-async def _run_parent(around: Surroundings, broker: Broker) -> int:
-    # Found now, in one sentence, and not by each child anew.
-    handlers = load_handlers(around.settings, around.relative_to)
-    load_middleware(around.settings.middleware)
-    actor, workers = tree.parent(around, broker)
-    stopping = Stopping(around, hurry=workers.hurry, running=lambda: None)
-    with stopping.on_signals():
+async def _run_parent(around: Surroundings, signals: Signals) -> int:
+    async with open_broker(around) as broker:
+        # Found now, in one sentence, and not by each child anew.
+        handlers = load_handlers(around.settings, around.relative_to)
+        load_middleware(around.settings.middleware)
+        actor, workers = tree.parent(around, broker)
+        stopping = Stopping(around, hurry=workers.hurry, running=lambda: None)
+        signals.stop_with(stopping)
         _started(around, "parent", len(handlers))
         await stopping.run(actor)
     around.emit(DaemonStopped(around.name))

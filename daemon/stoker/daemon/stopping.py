@@ -50,17 +50,8 @@ class Stopping:
         """Hurry as soon as this event is set."""
         self._after(event, self._hurry)
 
-    @contextmanager
-    def on_signals(self) -> Iterator[None]:
-        """Within, the first signal stops, and every other one hurries."""
-        loop = asyncio.get_running_loop()
-        with ExitStack() as stack:
-            for number in SIGNALS:
-                loop.add_signal_handler(number, self._heard, signal.Signals(number).name)
-                stack.callback(loop.remove_signal_handler, number)
-            yield
-
-    def _heard(self, name: str) -> None:
+    def signalled(self, name: str) -> None:
+        """The first signal stops, and every other one hurries."""
         if self._scope.cancel_called:
             self._tell(f"{name} again: hurrying")
             self._hurry()
@@ -76,3 +67,40 @@ class Stopping:
             call()
 
         self._passing_on.append(asyncio.ensure_future(wait()))
+
+
+class Signals:
+    """Hears SIGTERM and SIGINT from a daemon's first moment on; for one event loop, and one task."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._stopping: Stopping | None = None
+        self._broken_off = False
+
+    def stop_with(self, stopping: Stopping) -> None:
+        """The start is over: from now on a signal means this."""
+        self._stopping = stopping
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Within, signals stop. One that comes during the start cancels it, and ends the block."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+        with ExitStack() as stack:
+            for number in SIGNALS:
+                loop.add_signal_handler(number, self._hear, signal.Signals(number).name, task)
+                stack.callback(loop.remove_signal_handler, number)
+            try:
+                yield
+            except asyncio.CancelledError:
+                if not self._broken_off:
+                    raise
+                task.uncancel()
+
+    def _hear(self, name: str, task: asyncio.Task[object]) -> None:
+        if self._stopping is not None:
+            self._stopping.signalled(name)
+        elif not self._broken_off:
+            self._broken_off = True
+            self._around.emit(DaemonStopping(self._around.name, f"{name} during the start", None))
+            task.cancel()
