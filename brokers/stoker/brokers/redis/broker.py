@@ -11,7 +11,7 @@ from stoker.brokers.redis.advice import warn_of_settings
 from stoker.brokers.redis.hints import Hints
 from stoker.brokers.redis.migrating import check_schema, migrate
 from stoker.brokers.redis.server import Server
-from stoker.jobs.clock import Offset
+from stoker.jobs.clock import Offset, SystemClock
 from stoker.jobs.errors import TransactionsUnsupported
 from stoker.jobs.job import Claim, Enqueued, Held, Job, JobDetail, NewJob, Renewal, Report, Settlement
 from stoker.jobs.operating import (
@@ -43,7 +43,7 @@ class RedisBroker:
         self._offset = offset or Offset()
         self._server = Server(address, self._offset)
         self._turns = claiming.Turns()
-        self._sweep = upkeep.Sweep()
+        self._sweep = upkeep.Sweep(SystemClock())
         self._hints = Hints(self._server)
         self._tidied = 0
 

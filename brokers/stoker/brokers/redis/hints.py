@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
+from typing import Any
 
 from stoker.brokers.instant import micros
 from stoker.brokers.redis.failures import FOREIGN, mapped
@@ -17,6 +18,8 @@ READY_EVERY = 0.005
 """Seconds between hints about ready jobs: the first goes at once, what follows goes together."""
 SETTLED_LOOK = 2.0
 """Seconds between looks at a job that somebody waits for, if no hint comes at all."""
+SILENCE = 5.0
+"""Seconds without a word after which a subscription is asked for one, and then those it has for it."""
 REMEMBERED = 60.0
 """Seconds that the server remembers of somebody waiting; each look renews it."""
 
@@ -66,12 +69,14 @@ class Listener:
 class Hints:
     """Of one broker instance. One subscription serves all who listen or wait, while there are any."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, silence: float = SILENCE) -> None:
         self._server = server
+        self._silence = silence
         self._listeners: list[Listener] = []
         self._waiters: dict[str, list[asyncio.Event]] = {}
         self._subscription: asyncio.Task[None] | None = None
         self._subscribed = asyncio.Event()
+        self._failure: BrokerError | None = None
         self._ready: set[str] = set()
         self._hinted_at = -READY_EVERY
         self._flushing: asyncio.Task[None] | None = None
@@ -96,9 +101,10 @@ class Hints:
 
     async def _flush(self) -> None:
         loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._hinted_at + READY_EVERY - loop.time()))
-        self._hinted_at = loop.time()
-        await self._send()
+        while self._ready:
+            await asyncio.sleep(max(0.0, self._hinted_at + READY_EVERY - loop.time()))
+            self._hinted_at = loop.time()
+            await self._send()
 
     async def _send(self) -> None:
         queues, self._ready = sorted(self._ready), set()
@@ -139,15 +145,17 @@ class Hints:
         self._waiters.setdefault(id, []).append(woken)
         try:
             job = await self._look(id)
-            if job.state.final or timeout <= 0:
+            if timeout <= 0:
                 return job if job.state.final else None
             async with asyncio.timeout(timeout):
-                with suppress(BrokerUnavailable):
-                    await self._subscribe()
-                while not (job := await self._look(id)).state.final:
-                    await _until_set(woken)
-                    woken.clear()
-            return job
+                while not job.state.final:
+                    with suppress(BrokerUnavailable):  # then it goes on by looking
+                        await self._subscribe()
+                    job = await self._look(id)
+                    if not job.state.final:
+                        await _until_set(woken)
+                        woken.clear()
+                return job
         except TimeoutError:
             return None
         finally:
@@ -167,15 +175,15 @@ class Hints:
         """From now on, hints are heard. Raises BrokerUnavailable if that cannot be had."""
         if self._subscription is None or self._subscription.done():
             self._subscribed.clear()
+            self._failure = None
             self._subscription = asyncio.create_task(self._listen())
         begun = asyncio.create_task(self._subscribed.wait())
         try:
             await asyncio.wait([begun, self._subscription], return_when=asyncio.FIRST_COMPLETED)
         finally:
             begun.cancel()
-        if self._subscription.done() and not self._subscription.cancelled():
-            error = self._subscription.exception()
-            raise error or BrokerUnavailable("the subscription to hints has ended")
+        if not self._subscribed.is_set():
+            raise self._failure or BrokerUnavailable("the subscription to hints has ended")
 
     def _unsubscribe(self) -> None:
         if not self._listeners and not self._waiters and self._subscription is not None:
@@ -187,17 +195,15 @@ class Hints:
         try:
             async with client.pubsub() as pubsub:
                 await pubsub.subscribe(self._server.channel)
-                while True:
-                    message = await pubsub.get_message(timeout=None)
-                    if message is None:
-                        continue
-                    if message["type"] == "subscribe":
+                async for kind, data in _messages(pubsub, self._silence):
+                    if kind == "subscribe":
                         self._subscribed.set()
-                    elif message["type"] == "message":
-                        self._hear(message["data"].decode())
+                    elif kind == "message":
+                        self._hear(data.decode())
         except FOREIGN as error:
-            self._end(mapped(error, str(self._server.address)))
-            raise mapped(error, str(self._server.address)) from error
+            self._subscribed.clear()
+            self._failure = mapped(error, str(self._server.address))
+            self._end(self._failure)
         finally:
             with suppress(*FOREIGN):
                 await client.aclose()
@@ -218,6 +224,21 @@ class Hints:
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.set()
+
+
+async def _messages(pubsub: Any, silence: float) -> AsyncIterator[tuple[str, bytes]]:
+    """What comes, each with its kind. Raises TimeoutError where even a ping is not answered."""
+    asked = False
+    while True:
+        message = await pubsub.get_message(timeout=silence)
+        if message is not None:
+            asked = False
+            yield message["type"], message["data"]
+        elif asked:
+            raise TimeoutError(f"no answer on the subscription for {silence:g} s")
+        else:
+            await pubsub.ping()
+            asked = True
 
 
 async def _until_set(event: asyncio.Event) -> None:

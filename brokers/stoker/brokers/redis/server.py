@@ -6,10 +6,9 @@ from typing import Any
 import msgspec
 from redis import asyncio as aredis
 from redis import exceptions
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 
 from stoker.brokers.redis.address import Address
+from stoker.brokers.redis.connections import new_client
 from stoker.brokers.redis.failures import FOREIGN, MOVED_AWAY, code_of, mapped
 from stoker.brokers.redis.scripts import Scripts, digest, scripts
 from stoker.jobs.clock import Offset
@@ -20,8 +19,6 @@ SHARD = b"stoker:{00}"
 OLDEST = (6, 2)
 CONNECTIONS = 8
 """Per broker: a verb is one round trip, so they are seldom all under way."""
-ANSWER_WITHIN = 5.0
-"""Seconds for one round trip, and as many for a connection to be made, or to be free."""
 
 Argument = bytes | str | int | float
 
@@ -41,7 +38,7 @@ class Server:
 
     async def open(self) -> None:
         """Connect. Raises BrokerUnavailable, or BrokerRefused for a server that is too old."""
-        self._client = self._new_client(CONNECTIONS)
+        self._client = new_client(self.address, CONNECTIONS)
         try:
             self.info = await self.command("INFO")
             text = str(self.info.get("redis_version", "0"))
@@ -63,27 +60,10 @@ class Server:
         if client is not None:
             await client.aclose()
 
-    def _new_client(self, connections: int) -> aredis.Redis:
-        kind = aredis.SSLConnection if self.address.tls else aredis.Connection
-        pool = aredis.BlockingConnectionPool(
-            connection_class=kind,
-            max_connections=connections,
-            timeout=ANSWER_WITHIN,
-            # By default a command whose answer was lost is sent again, up to ten times: the callers of
-            # a broker decide that, for they know what may be done twice.
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=ANSWER_WITHIN,
-            socket_connect_timeout=ANSWER_WITHIN,
-            socket_keepalive=True,
-            protocol=2,
-            **self.address.options(),
-        )
-        return aredis.Redis(connection_pool=pool)
-
     def pubsub_client(self) -> aredis.Redis:
         """A client with a connection of its own, for one subscription; the caller closes it."""
         self._open()
-        return self._new_client(1)
+        return new_client(self.address, 1)
 
     def _open(self) -> Any:
         if self._client is None:

@@ -60,7 +60,8 @@ def _arguments(settlement: Settlement, keep_lines: int) -> list[Argument]:
         number = getattr(settlement, name)
         if not 0 <= number < LARGEST_COUNT:
             raise OverflowError(f"{name} is {number}")
-        fields += (name, number)
+        if number:  # what is not there is 0
+            fields += (name, number)
     for name, value in (("reason", settlement.reason), ("error", settlement.error)):
         if value is not None:
             fields += (name, storable(value).encode())

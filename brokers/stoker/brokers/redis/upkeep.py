@@ -6,7 +6,7 @@ from stoker.brokers.instant import SECOND, micros
 from stoker.brokers.redis.hints import Hints
 from stoker.brokers.redis.records import reclaim_of
 from stoker.brokers.redis.server import Argument, Server
-from stoker.jobs.clock import SystemClock
+from stoker.jobs.clock import Clock
 from stoker.jobs.job import Claim
 from stoker.jobs.operating import Promotion, Retention
 
@@ -43,8 +43,8 @@ class Sweep:
     is taken for one lease.
     """
 
-    def __init__(self) -> None:
-        self._clock = SystemClock()
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
         self._seen: tuple[int, float] | None = None
         self._held_until = 0.0
 

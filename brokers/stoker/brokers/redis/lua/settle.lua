@@ -26,7 +26,8 @@ local function settle(id, token, state, delay, ready, fields)
       'unique', 'cancel_requested', 'cancel_reason', 'worker'))
   if current ~= token then return before == token and 2 or 0 end
   if state == 'invalid' then return 3 end
-  redis.call('HDEL', record, 'token', 'entry', 'reason', 'error', 'result')
+  redis.call('HDEL', record, 'token', 'entry', 'reason', 'error', 'result', 'attempts', 'crashes',
+    'solo_deaths', 'returns')
   redis.call('HSET', record, 'settled_token', token, unpack(fields))
   leave(queue .. ':' .. priority, entry)
   later('ZREM', prefix .. 'leases', id)
