@@ -107,7 +107,9 @@ class PostgresBroker:
     async def enqueue(self, jobs: Sequence[NewJob]) -> list[Enqueued]:
         if not jobs:
             return []
-        return await self._do(lambda session: enqueueing.enqueue(session, jobs))
+        opened = self._open()
+        letter = opened.teller.lets_go_along()
+        return await opened.do(lambda session: enqueueing.enqueue(session, jobs, letter=letter))
 
     # Work
 

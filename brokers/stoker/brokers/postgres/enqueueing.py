@@ -6,20 +6,24 @@ from typing import Any
 from stoker.brokers.postgres.literals import moments, numbers, plain, texts
 from stoker.brokers.postgres.records import ended_since, headers_text
 from stoker.brokers.postgres.session import Session
+from stoker.brokers.postgres.telling import letter_of_ready
 from stoker.jobs.errors import UniqueConflict
 from stoker.jobs.job import Enqueued, NewJob
 
 
-async def enqueue(session: Session, jobs: Sequence[NewJob]) -> list[Enqueued]:
-    """Write these jobs; see `Inbox.enqueue`."""
+async def enqueue(session: Session, jobs: Sequence[NewJob], *, letter: bool = True) -> list[Enqueued]:
+    """Write these jobs; see `Inbox.enqueue`. With `letter`, the statement tells that they are ready."""
     ids = [job.id for job in jobs]
     if any(job.unique is not None for job in jobs) or len(set(ids)) < len(ids):
         async with session.whole():
             return await _one_by_one(session, jobs)
     # In the order of their ids, in which everybody takes them.
     ordered = sorted(jobs, key=_id)
-    rows = await session.rows(session.sql.enqueue, *_columns(ordered), ended_since(ids))
-    session.notes.ready.update({queue for _, queue, ready in rows if ready})
+    due = {job.queue for job in jobs if job.at is None and job.delay <= 0} if letter else set()
+    rows = await session.rows(
+        session.sql.enqueue, *_columns(ordered), ended_since(ids), letter_of_ready(due)
+    )
+    session.notes.ready.update({queue for _, queue, ready, _ in rows if ready and queue not in due})
     new = {row[0] for row in rows}
     return [Enqueued(id, id in new) for id in ids]
 

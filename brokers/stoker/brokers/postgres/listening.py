@@ -152,8 +152,8 @@ class Listening:
                     self._start()
                 wait = LOOK_FIRST
                 while not job.state.final:
-                    await _rung(bell, LOOK_BEHIND if self.live else wait)
-                    wait = min(LOOK_LAST, 1.5 * wait)
+                    await _rung(bell, wait)
+                    wait = min(LOOK_BEHIND if self.live else LOOK_LAST, 1.5 * wait)
                     job = await _existing(id, look)
             return job
         except TimeoutError:

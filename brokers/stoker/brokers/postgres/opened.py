@@ -20,7 +20,7 @@ class Opened:
 
     def __init__(self, address: Address, sql: Statements, time: ServerTime) -> None:
         self._connections = Connections(address, sql, time)
-        self._teller = Teller(self._send)
+        self.teller = Teller(self._send)
         self.listening = Listening(address, self._send)
 
     async def open(self, *, migrate: bool) -> None:
@@ -37,7 +37,7 @@ class Opened:
     async def do(self, verb: Callable[[Session], Awaitable[T]]) -> T:
         """What the verb answers; whoever wants to know of it is told."""
         answer, notes = await self._connections.call(verb)
-        self._teller.tell(notes)
+        self.teller.tell(notes)
         return answer
 
     async def _send(self, letters: Sequence[str]) -> None:
@@ -45,5 +45,5 @@ class Opened:
 
     async def close(self) -> None:
         await self.listening.close()
-        await self._teller.close()
+        await self.teller.close()
         await self._connections.close()

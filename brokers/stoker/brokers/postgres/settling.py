@@ -11,6 +11,7 @@ from stoker.brokers.postgres.literals import numbers, plain, texts
 from stoker.brokers.postgres.records import ended_since, is_id, whole_number
 from stoker.brokers.postgres.reporting import add_lines, add_runs, fit_lines, fit_run
 from stoker.brokers.postgres.session import Rows, Session
+from stoker.brokers.postgres.telling import IDS_PER_LETTER
 from stoker.jobs.codec import storable
 from stoker.jobs.job import Settlement
 from stoker.jobs.operating import Verdict
@@ -118,18 +119,21 @@ async def _write_all(
                 await session.rows(session.sql.lock, plain(id for id, _ in sorted(fit)))
             rows = await session.rows(session.sql.settle, *_columns(fit), keep)
             await _keep_beside(session, fit, rows, keep)
-    for id, _, _, queue, state, ready, awaited, _ in rows:
-        if state not in WAITING:
-            if awaited:
-                session.notes.settled.append(id)
-        elif ready:
-            session.notes.ready.add(queue)
+    waited_for = []
+    for id, _, _, queue, state, ready, awaited, *_ in rows:
+        if state in WAITING:
+            if ready:
+                session.notes.ready.add(queue)
+        elif awaited:
+            waited_for.append(id)
+    if len(waited_for) > IDS_PER_LETTER:  # too many for the statement's own letter
+        session.notes.settled += waited_for
     return {(row[0], row[1]): "accepted" for row in rows}
 
 
 async def _keep_beside(session: Session, fit: dict[Key, Settlement], rows: Rows, keep: int) -> None:
     runs, lines = {}, []
-    for id, token, seq, *_, before in rows:
+    for id, token, seq, _, _, _, _, before, _ in rows:
         each = fit[id, token]
         if each.run is not None:
             runs[id, seq] = each.run

@@ -55,6 +55,15 @@ def read(letter: str) -> Notes | None:
     return notes
 
 
+def letter_of_ready(queues: set[str]) -> str | None:
+    """The payload that says so of these queues."""
+    if not queues:
+        return None
+    notes = Notes()
+    notes.ready = queues
+    return letters(notes)[0]
+
+
 class Teller:
     """Sends what verbs have made true. Nobody waits for it; what cannot be sent is left to polls."""
 
@@ -62,6 +71,15 @@ class Teller:
         self._send = send
         self._gathered = Notes()
         self._task: asyncio.Task[None] | None = None
+        self._sent = 0.0
+
+    def lets_go_along(self) -> bool:
+        """Whether a statement may take its own letter along: the first goes at once."""
+        now = asyncio.get_running_loop().time()
+        if now < self._sent + READY_EVERY or not (self._task is None or self._task.done()):
+            return False
+        self._sent = now
+        return True
 
     def tell(self, notes: Notes) -> None:
         if not (notes.ready or notes.cancelled or notes.settled or notes.paused):
@@ -74,11 +92,13 @@ class Teller:
             self._task = asyncio.get_running_loop().create_task(self._go_on())
 
     async def _go_on(self) -> None:
-        while written := letters(self._gathered):
-            self._gathered = Notes()
+        loop = asyncio.get_running_loop()
+        while letters(self._gathered):
+            await asyncio.sleep(self._sent + READY_EVERY - loop.time())
+            written, self._gathered = letters(self._gathered), Notes()
+            self._sent = loop.time()
             with suppress(BrokerError):
                 await self._send(written)
-            await asyncio.sleep(READY_EVERY)
 
     async def close(self) -> None:
         """Sends what has gathered."""

@@ -1,4 +1,5 @@
 -- Where runs' jobs go next, each if its token is still the run's. What others have locked is passed over.
+-- Whoever waits for some of them is told.
 -- takes: ids uuid[], tokens text[], states text[], attempts int[], crashes int[], solo_deaths int[], returns int[], delays float8[], reasons text[], errors text[], results text[], progress float8[], messages text[], lines int[], dropped int[], keep int
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(
@@ -66,4 +67,11 @@ counted AS (
         count(*) FILTER (WHERE next = 'cancelled'), count(*) FILTER (WHERE next = 'skipped')
     FROM held GROUP BY queue
 )
-SELECT id::text, token, seq, queue, next, delay <= 0, awaited, log_lines FROM held;
+SELECT
+    id::text, token, seq, queue, next, delay <= 0, awaited, log_lines,
+    (
+        SELECT pg_notify('stoker', '{"kind":"settled","ids":' || json_agg(id)::text || '}') FROM held
+        WHERE awaited AND next NOT IN ('pending', 'retrying')
+        HAVING count(*) BETWEEN 1 AND 150
+    )::text
+FROM held;
