@@ -60,7 +60,7 @@ def _arguments(settlement: Settlement, keep_lines: int) -> list[Argument]:
         number = getattr(settlement, name)
         if not 0 <= number < LARGEST_COUNT:
             raise OverflowError(f"{name} is {number}")
-        if number:  # what is not there is 0
+        if number or name == "attempts":  # of the others, what is not there is 0
             fields += (name, number)
     for name, value in (("reason", settlement.reason), ("error", settlement.error)):
         if value is not None:

@@ -1,50 +1,64 @@
 -- Runs end: each settlement is written if its token is the current one.
 -- ARGV, after the three of every script: log lines to keep; then for each settlement id, token, state
--- (invalid for one that cannot be kept), delay in microseconds ('' for a final state), 1 if it is ready at once, the number of fields and values
--- of its record, these, and what is kept beside it (see keep_beside).
+-- (invalid for one that cannot be kept), delay in microseconds ('' for a final state), 1 if it is ready
+-- at once, the number of fields and values of its record, these, and what is kept beside it (see
+-- keep_beside).
 -- Returns the names of queues with new ready jobs, and for each settlement 1 (accepted), 2 (already),
 -- 3 (invalid) or 0 (lost).
 -- Uses: clock, telling, batching, counting, ready, unique, beside. Goes on when full.
 local keep = tonumber(ARGV[4])
 
-local function wait_again(id, record, queue, priority, created, state, delay, ready)
-  local scheduled = now + delay
+local function append(list, field, value)
+  list[#list + 1] = field
+  list[#list + 1] = value
+end
+
+local function wait_again(written, id, queue, priority, state, scheduled, ready)
   local entry = ready and push(id, queue, priority, scheduled)
-  redis.call('HSET', record, 'state', state, 'scheduled', whole(scheduled))
+  append(written, 'scheduled', whole(scheduled))
   if entry then
-    redis.call('HSET', record, 'entry', entry)
+    append(written, 'entry', entry)
   else
     redis.call('ZADD', prefix .. 'due', whole(scheduled), id)
   end
   count(queue, waiting_name(state, entry), 1)
 end
 
-local function settle(id, token, state, delay, ready, fields)
+local function finish(written, id, queue, state, key)
+  append(written, 'completed', at)
+  later('ZADD', prefix .. 'ended:' .. state, at, id)
+  if key then release(queue, key, id) end
+  count(queue, state, 1)
+  ended[#ended + 1] = id
+end
+
+local function settle(id, token, state, delay, ready, first, last)
   local record = prefix .. 'job:' .. id
   local current, before, queue, priority, entry, created, key, wish, reason, worker = unpack(
     redis.call('HMGET', record, 'token', 'settled_token', 'queue', 'priority', 'entry', 'created',
       'unique', 'cancel_requested', 'cancel_reason', 'worker'))
   if current ~= token then return before == token and 2 or 0 end
   if state == 'invalid' then return 3 end
-  redis.call('HDEL', record, 'token', 'entry', 'reason', 'error', 'result', 'attempts', 'crashes',
-    'solo_deaths', 'returns')
-  redis.call('HSET', record, 'settled_token', token, unpack(fields))
+  if before then
+    redis.call('HDEL', record, 'token', 'entry', 'reason', 'error', 'crashes', 'solo_deaths', 'returns')
+  else
+    redis.call('HDEL', record, 'token', 'entry')
+  end
   leave(queue .. ':' .. priority, entry)
   later('ZREM', prefix .. 'leases', id)
   count(queue, 'running', -1)
-  if delay ~= '' and wish then
-    state, delay = 'cancelled', ''
+  local cancelled = delay ~= '' and wish
+  if cancelled then state, delay = 'cancelled', '' end
+  local written = { 'HSET', record, 'settled_token', token, 'state', state, unpack(ARGV, first, last) }
+  if delay == '' then
+    finish(written, id, queue, state, key)
+  else
+    wait_again(written, id, queue, priority, state, now + delay, ready)
+  end
+  redis.call(unpack(written))
+  if cancelled then
     redis.call('HDEL', record, 'reason')
     if reason then redis.call('HSET', record, 'reason', reason) end
-  end
-  if delay ~= '' then
-    wait_again(id, record, queue, priority, created, state, delay, ready)
-  else
-    redis.call('HSET', record, 'state', state, 'completed', at)
-    later('ZADD', prefix .. 'ended:' .. state, at, id)
-    if key then release(queue, key, id) end
-    count(queue, state, 1)
-    ended[#ended + 1] = id
   end
   later('ZADD', prefix .. 'listed:' .. state, created, id)
   return 1, worker
@@ -53,9 +67,9 @@ end
 local verdicts, place = {}, 5
 while place <= #ARGV do
   local id, token, state, delay, ready, number = unpack(ARGV, place, place + 5)
-  local fields = { unpack(ARGV, place + 6, place + 5 + number) }
-  local verdict, worker = settle(id, token, state, delay, ready == '1', fields)
-  place = keep_beside(verdict == 1 and id, place + 6 + number, worker, keep)
+  local behind = place + 6 + number
+  local verdict, worker = settle(id, token, state, delay, ready == '1', place + 6, behind - 1)
+  place = keep_beside(verdict == 1 and id, behind, worker, keep)
   verdicts[#verdicts + 1] = verdict
 end
 send_gathered()
