@@ -4,7 +4,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Never
@@ -60,14 +60,23 @@ class DaemonProcess:
 
 @asynccontextmanager
 async def start_daemon(
-    config: Path, *, log: Path, environment: Mapping[str, str]
+    config: Path,
+    *,
+    log: Path,
+    environment: Mapping[str, str],
+    program: Sequence[str] = ("-m", "stoker.daemon"),
 ) -> AsyncIterator[DaemonProcess]:
-    """A daemon with this configuration, in its folder; stopped at the end, however that comes about."""
-    command = ["-m", "stoker.daemon", "run", "--config", str(config)]
+    """A daemon with this configuration, in its folder; stopped at the end, however that comes about.
+
+    `program` is what Python is given to run: the command line, or what stands in for it.
+    """
     with log.open("wb") as stream:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *command,
+            *program,
+            "run",
+            "--config",
+            str(config),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,

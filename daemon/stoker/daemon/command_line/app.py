@@ -38,6 +38,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "config": ("config:config", "The effective configuration, and where each value comes from."),
     "migrate": ("migrate:migrate", "Prepare the broker: create or upgrade what it stores."),
     "health": ("health:health", "Ask whether a daemon lives on this host; status 0 if so, else 1."),
+    "bench": ("bench:bench", "Measure what a daemon does on this machine."),
     "version": ("version:version", "Which Stoker this is."),
 }
 """Each with the module and function that it is, and its line in the help."""
