@@ -1,7 +1,7 @@
 import subprocess
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import anyio
 import pytest
@@ -10,6 +10,9 @@ from redis import Redis
 from stoker.brokers import Broker, connect
 from stoker.brokers.conformance.making import SOON
 from stoker.jobs.clock import Offset
+from stoker.jobs.errors import BrokerUnavailable
+
+T = TypeVar("T")
 
 
 class OwnServer(Protocol):
@@ -64,3 +67,13 @@ async def until(there: Callable[[], object]) -> None:
     with anyio.fail_after(SOON):
         while not there():  # noqa: ASYNC110
             await anyio.sleep(0.01)  # sleeps: it would have to be told of
+
+
+async def eventually(verb: Callable[[], Awaitable[T]]) -> T:
+    """The verb's answer, asked again as callers do, once the store is back."""
+    with anyio.fail_after(SOON):
+        while True:
+            try:
+                return await verb()
+            except BrokerUnavailable:
+                await anyio.sleep(0.02)  # sleeps: a server tells nobody that it is back

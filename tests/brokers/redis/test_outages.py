@@ -1,7 +1,6 @@
 import os
-from collections.abc import Awaitable, Callable
 from signal import SIGCONT, SIGKILL, SIGSTOP
-from typing import Any, TypeVar
+from typing import Any
 
 import anyio
 import anyio.lowlevel
@@ -25,20 +24,9 @@ from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerUnavailable
 from stoker.jobs.state import State
 
-from .conftest import NewServer, OwnServer, until
+from .conftest import NewServer, OwnServer, eventually, until
 
-T = TypeVar("T")
 DURABLE = ("--appendonly", "yes", "--appendfsync", "always")
-
-
-async def eventually(verb: Callable[[], Awaitable[T]]) -> T:
-    """The verb's answer, asked again as callers do, once the store is back."""
-    with anyio.fail_after(SOON):
-        while True:
-            try:
-                return await verb()
-            except BrokerUnavailable:
-                await anyio.sleep(0.02)  # sleeps: a server tells nobody that it is back
 
 
 async def test_a_killed_server_has_kept_what_it_acknowledged_and_is_found_again(

@@ -95,6 +95,7 @@ class Server:
             raise await self._answered(client, error) from error
 
     async def _answered(self, client: Any, error: Exception) -> Exception:
-        if code_of(error) in MOVED_AWAY:
+        if code_of(error) in MOVED_AWAY or isinstance(error, exceptions.ConnectionError | OSError):
+            # What befell this connection has befallen the idle ones: one call fails, not each once.
             await client.connection_pool.disconnect(inuse_connections=False)
         return mapped(error, str(self.address))
