@@ -1,9 +1,10 @@
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from functools import partial
 
 import pytest
 
-from .servers import postgres, redis
+from .servers import pgbouncer, postgres, redis
 
 
 @pytest.fixture(scope="session")
@@ -56,3 +57,12 @@ def own_postgres() -> Iterator[postgres.Cluster]:
 def new_redis(request: pytest.FixtureRequest) -> Callable[..., redis.NewServer]:
     """Gives servers of their own, with these settings, not yet running: one engine after the other."""
     return partial(redis.server, request.param)
+
+
+@pytest.fixture(scope="session")
+def pooled_postgres() -> Callable[[str], AbstractContextManager[str]]:
+    """Puts PgBouncer before the database of an address; skips, and says so, where there is none."""
+    program = pgbouncer.program()
+    if program is None:
+        pytest.skip(f"there is no PgBouncer: set {pgbouncer.GIVEN}, or install it")
+    return lambda address: pgbouncer.pooling(address, program)

@@ -168,7 +168,7 @@ class PostgresBroker:
         )
 
     async def prune(self, retention: Retention, limit: int) -> int:
-        return await self._do(lambda session: upkeep.prune(session, retention, limit))
+        return await self._open().do(lambda session: upkeep.prune(session, retention, limit), long=True)
 
     async def uptime(self) -> float:
         return float((await self._do(lambda session: session.rows(session.sql.uptime)))[0][0])

@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 DEADLINE = 10.0
 """Seconds for one call, waiting for a connection included."""
+LONG_DEADLINE = 600.0
+"""Seconds for what may rightly take long: migrations, and days of ended jobs that go at once."""
 TRIES = 4
 """Of a call that the server gives up for another's sake."""
 CLOSES_WITHIN = 5.0
@@ -101,20 +103,19 @@ class Connections:
         self._going: set[asyncio.Task[Any]] = set()
         self._closed = False
 
-    async def call(
-        self, verb: Callable[[Own], Awaitable[T]], *, patient: bool = False
-    ) -> tuple[T, Notes]:
+    async def call(self, verb: Callable[[Own], Awaitable[T]], *, long: bool = False) -> tuple[T, Notes]:
         """What the verb answers on some connection, and what others may be told of it.
 
-        Raises BrokerUnavailable if that takes longer than the deadline, unless it is `patient`.
+        Raises BrokerUnavailable if that takes longer than the deadline; a `long` call has its own.
         """
         task = asyncio.get_running_loop().create_task(self._call(verb))
         self._going.add(task)
         task.add_done_callback(self._ended)
-        done, _ = await asyncio.wait((task,), timeout=None if patient else self._deadline)
+        deadline = LONG_DEADLINE if long else self._deadline
+        done, _ = await asyncio.wait((task,), timeout=deadline)
         if not done:
             task.cancel()
-            raise BrokerUnavailable(f"{self._address.shown} did not answer within {self._deadline:g} s")
+            raise BrokerUnavailable(f"{self._address.shown} did not answer within {deadline:g} s")
         return task.result()
 
     def _ended(self, task: "asyncio.Task[Any]") -> None:

@@ -34,7 +34,8 @@ POLL_EVERY = 1.0
 once."""
 LOOK_FIRST, LOOK_LAST, LOOK_BEHIND = 0.05, 1.0, 2.0
 """Seconds between looks at a job that somebody waits for: where nothing comes in, and behind hints."""
-BACKOFF_FIRST, BACKOFF_LAST = 0.1, 5.0
+BACKOFF_FIRST, BACKOFF_LAST = 0.1, 2.0
+"""Seconds between attempts to listen again, half as long or half as much again."""
 
 
 class Listening:

@@ -32,11 +32,11 @@ class Opened:
             raise
 
     async def migrate(self) -> None:
-        await self._connections.call(migrate, patient=True)
+        await self._connections.call(migrate, long=True)
 
-    async def do(self, verb: Callable[[Session], Awaitable[T]]) -> T:
+    async def do(self, verb: Callable[[Session], Awaitable[T]], *, long: bool = False) -> T:
         """What the verb answers; whoever wants to know of it is told."""
-        answer, notes = await self._connections.call(verb)
+        answer, notes = await self._connections.call(verb, long=long)
         self.teller.tell(notes)
         return answer
 

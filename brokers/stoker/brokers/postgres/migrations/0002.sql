@@ -60,7 +60,8 @@ BEGIN
         ORDER BY child.relname
     LOOP
         BEGIN
-            EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', parent);
+            -- Nobody may take a job back from it meanwhile; whoever settles is held up by the drop alone.
+            EXECUTE format('LOCK TABLE %s IN SHARE MODE', day.name);
             EXECUTE format('DELETE FROM stoker.log USING %s AS gone WHERE log.job = gone.seq', day.name);
             EXECUTE format('DELETE FROM stoker.run USING %s AS gone WHERE run.job = gone.seq', day.name);
             EXECUTE format(
@@ -83,5 +84,7 @@ BEGIN
     RETURN dropped;
 END
 $$;
+
+REVOKE ALL ON FUNCTION stoker.make_days(integer), stoker.drop_days(text, timestamptz) FROM PUBLIC;
 
 SELECT stoker.make_days(2);
