@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 import anyio
 from anyio.abc import TaskStatus
@@ -154,6 +155,9 @@ class Runs:
         for record in records:
             if self.records.get(record.claim.id) is record:
                 del self.records[record.claim.id]
+            # They refer to each other: only the garbage collector, which looks at everything, would
+            # find that nobody else does.
+            record.context = None
         self._wake()
 
     def _enter(self, record: Record) -> None:
@@ -186,7 +190,7 @@ class Runs:
         if ending is None:
             self.settled((record,))
         elif record.reporting:
-            record.after_report = lambda: self._send(record, ending)
+            record.after_report = partial(self._send, record, ending)
         else:
             self._send(record, ending)
         self._wake()
