@@ -24,6 +24,7 @@ from stoker.brokers.conformance.making import (
 from stoker.brokers.postgres import settling
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerUnavailable
+from stoker.jobs.ids import derived_id
 from stoker.jobs.job import Claim, Enqueued, Holding, LogLine, Renewal, Report
 from stoker.jobs.state import State
 
@@ -137,3 +138,26 @@ async def test_a_waiter_passes_it_and_is_told_at_the_commit(
         await caller.commit()
         job = await broker.settled(claims[0].id, AT_ONCE)
     assert job is not None and job.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("unique", [None, Holding("key")], ids=["plain", "with a key"])
+async def test_an_id_that_is_sent_again_while_its_job_ends_is_known(
+    broker: Broker, caller: "psycopg.AsyncConnection[Any]", unique: Holding | None
+) -> None:
+    job = new_job(id=derived_id("default", "order 7", 1e9), unique=unique)
+    await broker.enqueue([job])
+    (claim,) = await take(broker)
+    await broker.settle_in(caller, ending(claim))
+    answers: list[list[Enqueued]] = []
+
+    async def again() -> None:
+        answers.append(await broker.enqueue([job]))
+
+    with anyio.fail_after(AT_ONCE):
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(again)
+            await anyio.wait_all_tasks_blocked()
+            await caller.commit()
+    assert answers == [[Enqueued(job.id, False)]]
+    assert await take(broker) == []
+    assert (await broker.queues())[0].counts.total == 1

@@ -1,5 +1,6 @@
 """Jobs go in: idempotent by id and by unique key, all of a call or nothing."""
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,13 @@ from stoker.brokers.postgres.records import ended_since, headers_text
 from stoker.brokers.postgres.session import Session
 from stoker.brokers.postgres.telling import letter_of_ready
 from stoker.jobs.errors import UniqueConflict
+from stoker.jobs.ids import made_at
 from stoker.jobs.job import Enqueued, NewJob
+
+FRESH = 0.25
+"""Seconds from the making of an id during which it is sent for the first time. Later it may be sent
+again, and its job be about to end: the statement, which sees the store as it was when it began, would
+wait for that and put the job in once more. So it is looked at again, in the same transaction."""
 
 
 async def enqueue(session: Session, jobs: Sequence[NewJob], *, letter: bool = True) -> list[Enqueued]:
@@ -20,11 +27,17 @@ async def enqueue(session: Session, jobs: Sequence[NewJob], *, letter: bool = Tr
     # In the order of their ids, in which everybody takes them.
     ordered = sorted(jobs, key=_id)
     due = {job.queue for job in jobs if job.at is None and job.delay <= 0} if letter else set()
-    rows = await session.rows(
-        session.sql.enqueue, *_columns(ordered), ended_since(ids), letter_of_ready(due)
-    )
+    since = ended_since(ids)
+    values = (*_columns(ordered), since, letter_of_ready(due))
+    if time.time() - made_at(ordered[0].id) < FRESH:
+        rows, ended = await session.rows(session.sql.enqueue, *values), set[str]()
+    else:
+        async with session.whole():
+            rows = await session.rows(session.sql.enqueue, *values)
+            put = plain(row[0] for row in rows)
+            ended = {row[0] for row in await session.rows(session.sql.enqueue_undo, put, since)}
     session.notes.ready.update({queue for _, queue, ready, _ in rows if ready and queue not in due})
-    new = {row[0] for row in rows}
+    new = {row[0] for row in rows} - ended
     return [Enqueued(id, id in new) for id in ids]
 
 

@@ -20,6 +20,7 @@ class Statements(msgspec.Struct, frozen=True):
     claim: str
     depart: str
     enqueue: str
+    enqueue_undo: str
     expire: str
     find_ended: str
     find_running: str

@@ -66,7 +66,9 @@ BEGIN
         new_id, number, moment, due, ends, timeout, max_attempts, priority, ready, 'pending', in_queue, type,
         new_key, CASE WHEN new_key IS NOT NULL THEN scope END, recurring_id, tags, headers, payload
     ) ON CONFLICT ON CONSTRAINT job_pkey DO NOTHING;
-    IF NOT FOUND THEN
+    -- The first look may have been too early: a job of this id may have ended while we waited for it.
+    IF NOT FOUND OR EXISTS (SELECT FROM stoker.done WHERE done.id = new_id) THEN
+        DELETE FROM stoker.job WHERE job.id = new_id AND job.seq = number;
         DELETE FROM stoker.unique_key WHERE queue = in_queue AND key = new_key AND job = number;
         ready := false;
         verdict := 'known';
