@@ -144,6 +144,7 @@ KINDS: list[Kind] = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:Accessing the database during app initialization")
 class TestCallersConnections(Fixtures):
     @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)
     def kind(self, request: pytest.FixtureRequest) -> Kind:

@@ -22,7 +22,7 @@ REVOKE INSERT, UPDATE, DELETE ON stoker.schema FROM {ROLE};
 GRANT USAGE ON ALL SEQUENCES IN SCHEMA stoker TO {ROLE};
 GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA stoker TO {ROLE}
 """
-"""As docs/brokers.md has them."""
+"""As docs/postgres.md has them."""
 
 
 @pytest.fixture
