@@ -80,6 +80,7 @@ class Hints:
         self._ready: set[str] = set()
         self._hinted_at = -READY_EVERY
         self._flushing: asyncio.Task[None] | None = None
+        self._ending: set[asyncio.Task[None]] = set()
 
     # Telling others.
 
@@ -117,9 +118,10 @@ class Hints:
     async def close(self) -> None:
         """Tell what is still to be told, and end everybody's listening and waiting."""
         for task in (self._flushing, self._subscription):
-            if task is not None:
-                task.cancel()
-                await asyncio.wait([task])
+            if task is not None and not task.done():
+                self._end_task(task)
+        if self._ending:
+            await asyncio.wait(self._ending)
         await self._send()
         self._end(BrokerUnavailable("the Redis broker was closed"))
 
@@ -187,8 +189,13 @@ class Hints:
 
     def _unsubscribe(self) -> None:
         if not self._listeners and not self._waiters and self._subscription is not None:
-            self._subscription.cancel()
+            self._end_task(self._subscription)
             self._subscription = None
+
+    def _end_task(self, task: "asyncio.Task[None]") -> None:
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
+        task.cancel()
 
     async def _listen(self) -> None:
         client = self._server.pubsub_client()
