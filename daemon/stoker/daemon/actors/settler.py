@@ -48,6 +48,10 @@ class Settler:
         task_status.started()
         try:
             while True:
+                await self._outbox.peek(1)
+                # A turn of the loop: what ends in it goes along, and so may, in the store, the claim
+                # for the slots that have become free.
+                await asyncio.sleep(0)
                 await self._write(await self._outbox.peek(LARGEST_BATCH))
         except asyncio.CancelledError:
             # What a stop cut off stands in the outbox still; the broker answers "already" for it.
