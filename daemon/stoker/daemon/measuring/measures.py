@@ -20,7 +20,7 @@ from stoker.jobs.clock import SystemClock
 
 BULK = 1000
 """Jobs of one call, where many are enqueued at once."""
-LOOK = 0.01
+LOOK = 0.02
 """Seconds between looks at whether all jobs have ended."""
 LIMIT = 300.0
 """Seconds that all jobs of a measurement have for their end."""
