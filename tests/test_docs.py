@@ -207,5 +207,5 @@ def test_the_marks_are_ones_that_mean_something() -> None:
 
 def test_ci_ends_with_the_readmes_own_test_command() -> None:
     *_, last = (ROOT / ".ci" / "run").read_text().strip().splitlines()
-    assert last.endswith("pytest")
+    assert "pytest" in last
     assert last in [line for block in blocks(ROOT / "README.md") for line in block.code.splitlines()]
