@@ -16,6 +16,7 @@ from stoker.brokers.postgres.connections import Connections, Own
 from stoker.brokers.postgres.session import Session
 from stoker.brokers.postgres.statements import ServerTime, statements
 from stoker.jobs.clock import Offset
+from stoker.jobs.job import Report
 
 FILL = """
 INSERT INTO stoker.job (
@@ -76,6 +77,8 @@ def fill(url: str, **changes: Any) -> None:
 
 @pytest.fixture
 async def broker(postgres_url: str) -> AsyncIterator[Broker]:
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("VACUUM stoker.job")  # of what the tests before have left
     async with connect(postgres_url) as broker:
         yield broker
 
@@ -96,6 +99,30 @@ async def test_a_claim_reads_what_it_takes_and_nothing_else(
     assert watched.buffers < 1.7 * shallow + 50
     assert watched.scanned("job") <= {"job_ready", "job_pkey"}
     assert not [node for node in watched.nodes() if node["Node Type"] == "Sort"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["claim", "settle", "renew", "report", "cancel", "reclaim", "promote"])
+async def test_statistics_of_an_empty_table_mislead_nobody(
+    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    fill(postgres_url, count=30_000, ready=False, begin=10 * LATER)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DELETE FROM stoker.job")
+        connection.execute("ANALYZE stoker.job")
+    fill(postgres_url, count=30_000)
+    fill(postgres_url, count=10_000, ready=False, begin=AGO)
+    claims = await take(broker, 20)
+    watched = Watched(monkeypatch, getattr(statements(), name))
+    await take(broker, 20)
+    await broker.renew([held(claim) for claim in claims], LEASE)
+    await broker.report([Report(id=claim.id, token=claim.token, progress=1.0) for claim in claims])
+    await broker.reclaim(20, token="token", lease=LEASE, worker="worker")
+    await broker.settle([ending(claim) for claim in claims])
+    await broker.cancel([claim.id for claim in claims])
+    await broker.promote(20)
+    assert watched.plan
+    assert watched.buffers < 3000, "it read the whole table"
 
 
 async def test_a_claim_locks_no_more_than_it_takes(

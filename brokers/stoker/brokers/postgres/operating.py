@@ -41,7 +41,7 @@ async def cancel(session: Session, ids: Sequence[str], reason: str | None) -> li
 
 async def retry(session: Session, ids: Sequence[str]) -> list[RetryAnswer]:
     """See `Operate.retry`."""
-    asked = sorted(known_ids(ids))
+    asked = known_ids(ids)
     answers: dict[str, RetryAnswer] = {}
     if asked:
         async with session.whole():
@@ -66,14 +66,26 @@ async def _granted(
 ) -> list[str]:
     """Those of these jobs that have ended, and whose unique keys are theirs again."""
     granted = []
-    for id, key in await session.rows(session.sql.retry_look, plain(asked)):
-        if key is not None:
-            holder = (await session.rows(session.sql.retry_key, id))[0][0]
+    rows = await session.rows(session.sql.retry_look, plain(asked))
+    ended: dict[str, str | None] = {id: key for id, key in rows}
+    for id in asked:  # of two with one key, the first gets it
+        if id not in ended:
+            continue
+        if ended[id] is not None:
+            holder = await _holder(session, id)
             if holder != id:
                 answers[id] = RetryAnswer(id, "unique_taken", holder)
                 continue
         granted.append(id)
     return granted
+
+
+async def _holder(session: Session, id: str) -> str:
+    """Who has this ended job's key, now that it was offered to the job."""
+    while not (found := await session.rows(session.sql.retry_key, id)):
+        pass  # somebody took it at this very moment, and is seen by the next statement
+    holder: str = found[0][0]
+    return holder
 
 
 async def pause(session: Session, pattern: str, reason: str | None) -> None:

@@ -36,7 +36,8 @@ async def report(session: Session, reports: Sequence[Report], keep: int) -> froz
             continue
         key = each.id, each.token
         news[key] = _joined(news.get(key), each)
-    asked = list(news.values())
+    # In the order of their ids, in which everybody locks rows; so in all statements like this.
+    asked = [news[key] for key in sorted(news)]
     fit = [progress_of(each.progress, each.progress_message) for each in asked]
     async with session.whole():
         rows = await session.rows(

@@ -21,7 +21,8 @@ BEGIN
             name := format('%s_%s', parent, to_char(first AT TIME ZONE 'UTC', 'YYYYMMDD'));
             CONTINUE WHEN to_regclass('stoker.' || name) IS NOT NULL;
             EXECUTE format(
-                'SELECT EXISTS (SELECT FROM stoker.%I WHERE completed_at >= $1 AND completed_at < $1 + interval ''24 hours'')',
+                'SELECT EXISTS (SELECT FROM stoker.%I '
+                'WHERE completed_at >= $1 AND completed_at < $1 + interval ''24 hours'')',
                 parent || '_rest'
             ) INTO taken USING first;
             CONTINUE WHEN taken;
@@ -56,7 +57,8 @@ BEGIN
         FROM pg_inherits JOIN pg_class AS child ON child.oid = inhrelid
         WHERE
             inhparent = parent AND child.relname ~ '_[0-9]{8}$'
-            AND (to_date(right(child.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC') + interval '24 hours' <= before
+            AND to_date(right(child.relname, 8), 'YYYYMMDD')::timestamp AT TIME ZONE 'UTC'
+                <= before - interval '24 hours'
         ORDER BY child.relname
     LOOP
         BEGIN
@@ -72,7 +74,8 @@ BEGIN
             ) INTO gone;
             EXECUTE format(
                 'INSERT INTO stoker.tombstone (id, until) SELECT id, completed_at + interval ''1 hour'' FROM %s '
-                'WHERE completed_at + interval ''1 hour'' > $1 ON CONFLICT (id) DO UPDATE SET until = excluded.until',
+                'WHERE completed_at + interval ''1 hour'' > $1 '
+                'ON CONFLICT (id) DO UPDATE SET until = excluded.until',
                 day.name
             ) USING before;
             EXECUTE format('DROP TABLE %s', day.name);

@@ -115,7 +115,9 @@ CREATE FUNCTION stoker.canonical(value jsonb) RETURNS text LANGUAGE plpgsql IMMU
 BEGIN
     RETURN CASE jsonb_typeof(value)
         WHEN 'object' THEN '{' || coalesce((
-            SELECT string_agg(to_json(item.key)::text || ':' || stoker.canonical(item.value), ',' ORDER BY item.key COLLATE "C")
+            SELECT string_agg(
+                to_json(item.key)::text || ':' || stoker.canonical(item.value), ',' ORDER BY item.key COLLATE "C"
+            )
             FROM jsonb_each(value) AS item
         ), '') || '}'
         WHEN 'array' THEN '[' || coalesce((

@@ -30,14 +30,17 @@ BEGIN
         PERFORM stoker.refuse(format('%s: the payload must be an object keyed by parameter', type));
     END IF;
     IF octet_length(payload::text) > 262144 THEN
-        PERFORM stoker.refuse(format('%s: the payload has %s bytes; at most 262144 are allowed', type, octet_length(payload::text)));
+        PERFORM stoker.refuse(format(
+            '%s: the payload has %s bytes; at most 262144 are allowed', type, octet_length(payload::text)
+        ));
     END IF;
     SELECT value INTO name FROM jsonb_array_elements_text(schema -> 'required') WHERE NOT payload ? value LIMIT 1;
     IF FOUND THEN
         PERFORM stoker.refuse(format('%s: the parameter %L is missing', type, name));
     END IF;
     IF schema -> 'additionalProperties' = 'false' THEN
-        SELECT key INTO name FROM jsonb_object_keys(payload) AS key WHERE NOT (schema -> 'properties') ? key LIMIT 1;
+        SELECT key INTO name FROM jsonb_object_keys(payload) AS key
+        WHERE NOT (schema -> 'properties') ? key LIMIT 1;
         IF FOUND THEN
             PERFORM stoker.refuse(format('%s: there is no parameter %L', type, name));
         END IF;
@@ -64,20 +67,25 @@ DECLARE
     lasts constant double precision := coalesce(extract(epoch FROM timeout), (published ->> 'timeout')::float8);
     ends constant double precision := coalesce(extract(epoch FROM expires), (published ->> 'expires')::float8);
     tagged constant text[] := coalesce(tags, ARRAY(
-        SELECT tag.value FROM jsonb_array_elements_text(published -> 'tags') WITH ORDINALITY AS tag (value, place) ORDER BY place
+        SELECT tag.value FROM jsonb_array_elements_text(published -> 'tags')
+            WITH ORDINALITY AS tag (value, place) ORDER BY place
     ));
     key constant text := coalesce("unique", rule ->> 'key', CASE
         WHEN rule IS NOT NULL THEN stoker.key_of(type, payload, nullif(rule -> 'by', 'null'))
     END);
     scope constant text := coalesce(unique_scope, CASE WHEN "unique" IS NULL THEN rule ->> 'scope' END, 'active');
-    otherwise constant text := coalesce(on_conflict, CASE WHEN "unique" IS NULL THEN rule ->> 'on_conflict' END, 'existing');
+    otherwise constant text := coalesce(
+        on_conflict, CASE WHEN "unique" IS NULL THEN rule ->> 'on_conflict' END, 'existing'
+    );
     name constant text := '^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,127}$';
     century constant double precision := 100 * 365.25 * 86400;
     made uuid;
     put record;
 BEGIN
     IF type IS NULL OR type !~ name OR to_queue !~ name THEN
-        PERFORM stoker.refuse(format('type %L or queue %L is no name: 1 to 128 letters, digits and ''_'', ''.'', '':'', ''-''', type, to_queue));
+        PERFORM stoker.refuse(format(
+            'type %L or queue %L is no name: 1 to 128 letters, digits and ''_'', ''.'', '':'', ''-''', type, to_queue
+        ));
     ELSIF of_priority NOT BETWEEN 0 AND 9 THEN
         PERFORM stoker.refuse(format('priority must lie between 0 and 9 (higher first), not %s', of_priority));
     ELSIF runs < 1 THEN
@@ -90,7 +98,9 @@ BEGIN
         PERFORM stoker.refuse(format('at => %s lies beyond the year 2200', at));
     ELSIF lasts <= 0 OR lasts > century THEN
         PERFORM stoker.refuse('timeout must be more than nothing and at most a hundred years');
-    ELSIF cardinality(tagged) > 20 OR EXISTS (SELECT FROM unnest(tagged) AS tag WHERE tag IS NULL OR length(tag) NOT BETWEEN 1 AND 200) THEN
+    ELSIF cardinality(tagged) > 20 OR EXISTS (
+        SELECT FROM unnest(tagged) AS tag WHERE tag IS NULL OR length(tag) NOT BETWEEN 1 AND 200
+    ) THEN
         PERFORM stoker.refuse('a job has at most 20 tags, of 1 to 200 characters each');
     ELSIF length(key) NOT BETWEEN 1 AND 200 THEN
         PERFORM stoker.refuse(format('a unique key has 1 to 200 characters, not %s', length(key)));
@@ -107,14 +117,17 @@ BEGIN
     PERFORM stoker.check_payload(type, payload, nullif(published -> 'schema', 'null'));
     made := coalesce(id, stoker.new_id(to_queue));
     IF id IS NOT NULL AND (substr(id::text, 15, 1) <> '7' OR right(id::text, 2) <> stoker.byte_of(to_queue)) THEN
-        PERFORM stoker.refuse(format('id %s does not lead to queue %L: make it with stoker.new_id(%L)', id, to_queue, to_queue));
+        PERFORM stoker.refuse(format(
+            'id %s does not lead to queue %L: make it with stoker.new_id(%L)', id, to_queue, to_queue
+        ));
     END IF;
     SELECT * INTO put FROM stoker.put(
         statement_timestamp(), made, type, to_queue, of_priority, waits, at, ends, lasts, runs,
         nullif(tagged, '{}'), NULL, headers::text, payload::text, key, scope, otherwise
     );
     IF put.verdict = 'conflict' THEN
-        RAISE EXCEPTION 'unique key % in queue % is held by job %', quote_literal(key), quote_literal(to_queue), put.id
+        RAISE EXCEPTION 'unique key % in queue % is held by job %',
+            quote_literal(key), quote_literal(to_queue), put.id
             USING ERRCODE = 'unique_violation';
     ELSIF put.ready THEN
         PERFORM pg_notify('stoker', json_build_object('kind', 'ready', 'queues', json_build_array(to_queue))::text);

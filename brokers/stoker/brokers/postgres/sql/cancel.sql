@@ -5,10 +5,10 @@ WITH held AS MATERIALIZED (
 ),
 wished AS (
     UPDATE stoker.job SET cancel_requested = true, cancel_reason = coalesce(job.cancel_reason, :reason)
-    FROM held WHERE job.id = held.id AND held.state = 'running'
+    WHERE id = ANY (ARRAY(SELECT id FROM held WHERE state = 'running'))
 ),
 gone AS (
-    DELETE FROM stoker.job USING held WHERE job.id = held.id AND held.state <> 'running'
+    DELETE FROM stoker.job WHERE id = ANY (ARRAY(SELECT id FROM held WHERE state <> 'running'))
 ),
 ended AS (
     INSERT INTO stoker.done (
@@ -27,8 +27,8 @@ ended AS (
 released AS (
     DELETE FROM stoker.unique_key USING held
     WHERE
-        held.unique_key IS NOT NULL AND held.state <> 'running' AND unique_key.queue = held.queue AND unique_key.key = held.unique_key
-        AND unique_key.job = held.seq AND unique_key.until IS NULL
+        held.unique_key IS NOT NULL AND held.state <> 'running'
+        AND unique_key.queue = held.queue AND unique_key.key = held.unique_key AND unique_key.job = held.seq AND unique_key.until IS NULL
 ),
 counted AS (
     INSERT INTO stoker.tally (queue, ready, delayed, retrying, cancelled)

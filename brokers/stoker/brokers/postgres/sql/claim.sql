@@ -5,17 +5,22 @@
 WITH RECURSIVE upward (queue) AS (
     (SELECT queue FROM stoker.job WHERE ready AND queue > :after AND :names = '{}' ORDER BY queue LIMIT 1)
     UNION ALL
-    SELECT (SELECT job.queue FROM stoker.job WHERE ready AND job.queue > upward.queue ORDER BY job.queue LIMIT 1)
+    SELECT (
+        SELECT job.queue FROM stoker.job WHERE ready AND job.queue > upward.queue ORDER BY job.queue LIMIT 1
+    )
     FROM upward WHERE upward.queue IS NOT NULL
 ),
 around (queue) AS (
     (SELECT queue FROM stoker.job WHERE ready AND queue <= :after AND :names = '{}' ORDER BY queue LIMIT 1)
     UNION ALL
-    SELECT (SELECT job.queue FROM stoker.job WHERE ready AND job.queue > around.queue AND job.queue <= :after ORDER BY job.queue LIMIT 1)
+    SELECT (
+        SELECT job.queue FROM stoker.job
+        WHERE ready AND job.queue > around.queue AND job.queue <= :after ORDER BY job.queue LIMIT 1
+    )
     FROM around WHERE around.queue IS NOT NULL
 ),
 picked AS MATERIALIZED (
-    SELECT found.id, found.state, found.late
+    SELECT named.queue, found.id, found.state, found.late
     FROM (
         SELECT each.queue FROM unnest(:names) AS each (queue)
         UNION ALL SELECT upward.queue FROM upward WHERE upward.queue ~ :include AND upward.queue !~ :exclude
@@ -49,9 +54,8 @@ started AS (
         state = 'running', ready = false, token = :token, worker = :worker, taken_over = false,
         lease_until = statement_timestamp() + make_interval(secs => :lease),
         started_at = statement_timestamp(), attempts = job.attempts + 1
-    FROM picked
-    WHERE job.id = picked.id AND picked.late IS NOT TRUE
-    RETURNING picked.state AS was, job.*
+    WHERE id = ANY (ARRAY(SELECT id FROM picked WHERE late IS NOT TRUE))
+    RETURNING *
 ),
 released AS (
     DELETE FROM stoker.unique_key USING started
@@ -61,8 +65,8 @@ released AS (
 ),
 counted AS (
     INSERT INTO stoker.tally (queue, ready, retrying, running)
-    SELECT queue, -count(*) FILTER (WHERE was = 'pending'), -count(*) FILTER (WHERE was = 'retrying'), count(*)
-    FROM started GROUP BY queue
+    SELECT queue, -count(*) FILTER (WHERE state = 'pending'), -count(*) FILTER (WHERE state = 'retrying'), count(*)
+    FROM picked WHERE late IS NOT TRUE GROUP BY queue
 )
 SELECT
     id::text, type, queue, priority, payload, attempts, max_attempts, crashes, solo_deaths, returns, timeout,

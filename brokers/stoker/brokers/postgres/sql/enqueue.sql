@@ -13,7 +13,9 @@ WITH given AS MATERIALIZED (
     )
     WHERE
         NOT EXISTS (SELECT FROM stoker.done WHERE done.id = given.id AND done.completed_at >= :since)
-        AND NOT EXISTS (SELECT FROM stoker.tombstone WHERE tombstone.id = given.id AND until > statement_timestamp())
+        AND NOT EXISTS (
+            SELECT FROM stoker.tombstone WHERE tombstone.id = given.id AND until > statement_timestamp()
+        )
 ),
 put AS (
     INSERT INTO stoker.job (

@@ -10,7 +10,7 @@ WITH late AS MATERIALIZED (
     FOR UPDATE SKIP LOCKED
 ),
 gone AS (
-    DELETE FROM stoker.job USING late WHERE job.id = late.id
+    DELETE FROM stoker.job WHERE id = ANY (ARRAY(SELECT id FROM late))
 ),
 ended AS (
     INSERT INTO stoker.done (
@@ -29,8 +29,8 @@ ended AS (
 released AS (
     DELETE FROM stoker.unique_key USING late
     WHERE
-        late.unique_key IS NOT NULL AND unique_key.queue = late.queue AND unique_key.key = late.unique_key AND unique_key.job = late.seq
-        AND unique_key.until IS NULL
+        late.unique_key IS NOT NULL AND unique_key.queue = late.queue
+        AND unique_key.key = late.unique_key AND unique_key.job = late.seq AND unique_key.until IS NULL
 ),
 counted AS (
     INSERT INTO stoker.tally (queue, ready, delayed, retrying, skipped)

@@ -8,7 +8,7 @@ WITH due AS MATERIALIZED (
     FOR NO KEY UPDATE SKIP LOCKED
 ),
 promoted AS (
-    UPDATE stoker.job SET ready = true FROM due WHERE job.id = due.id RETURNING queue, state
+    UPDATE stoker.job SET ready = true WHERE id = ANY (ARRAY(SELECT id FROM due)) RETURNING queue, state
 ),
 counted AS (
     INSERT INTO stoker.tally (queue, delayed, ready)

@@ -9,14 +9,15 @@ WITH old AS MATERIALIZED (
 ),
 gone AS (
     DELETE FROM stoker.done USING old
-    WHERE done.state = :state AND done.id = old.id AND done.seq = old.seq AND done.completed_at = old.completed_at
+    WHERE
+        done.state = :state AND done.id = ANY (ARRAY(SELECT id FROM old)) AND done.id = old.id AND done.seq = old.seq AND done.completed_at = old.completed_at
     RETURNING done.id, done.seq, done.queue, done.state, done.completed_at, done.unique_key
 ),
 logs AS (
-    DELETE FROM stoker.log USING gone WHERE log.job = gone.seq
+    DELETE FROM stoker.log WHERE job = ANY (ARRAY(SELECT seq FROM gone))
 ),
 runs AS (
-    DELETE FROM stoker.run USING gone WHERE run.job = gone.seq
+    DELETE FROM stoker.run WHERE job = ANY (ARRAY(SELECT seq FROM gone))
 ),
 remembered AS (
     INSERT INTO stoker.tombstone (id, until)

@@ -14,7 +14,7 @@ WITH left_over AS MATERIALIZED (
 )
 UPDATE stoker.job SET
     token = :token, lease_until = statement_timestamp() + make_interval(secs => :lease), taken_over = true
-FROM left_over WHERE job.id = left_over.id
+WHERE id = ANY (ARRAY(SELECT id FROM left_over))
 RETURNING
     job.id::text, type, queue, priority, payload, attempts, max_attempts, crashes, solo_deaths, returns,
     timeout, created_at, scheduled_at, started_at, tags, recurring_id, headers, expires_at,

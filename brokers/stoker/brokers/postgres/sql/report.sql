@@ -6,9 +6,10 @@ WITH given AS MATERIALIZED (
 ),
 held AS MATERIALIZED (
     SELECT job.id, given.progress, given.message, given.lines, given.dropped
-    FROM given JOIN stoker.job ON job.id = given.id AND job.token = given.token
-    ORDER BY job.id
-    FOR NO KEY UPDATE OF job SKIP LOCKED
+    FROM given CROSS JOIN LATERAL (
+        SELECT * FROM stoker.job WHERE job.id = given.id AND job.token = given.token
+        FOR NO KEY UPDATE SKIP LOCKED
+    ) AS job
 ),
 kept AS (
     UPDATE stoker.job SET
@@ -17,7 +18,9 @@ kept AS (
         log_lines = job.log_lines + held.lines,
         dropped_logs = job.dropped_logs + held.dropped
             + greatest(0, job.log_lines + held.lines - :keep) - greatest(0, job.log_lines - :keep)
-    FROM held WHERE job.id = held.id
+    FROM held WHERE job.id = held.id AND job.id = ANY (ARRAY(SELECT id FROM held))
 )
 SELECT given.id::text, given.token, job.seq, job.log_lines
-FROM given JOIN stoker.job ON job.id = given.id AND job.token = given.token;
+FROM given CROSS JOIN LATERAL (
+    SELECT * FROM stoker.job WHERE job.id = given.id AND job.token = given.token OFFSET 0
+) AS job;

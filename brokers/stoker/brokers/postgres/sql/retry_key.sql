@@ -18,5 +18,6 @@ taken AS (
 )
 SELECT id FROM taken
 UNION ALL
-SELECT unique_key.id::text FROM stoker.unique_key JOIN old ON unique_key.queue = old.queue AND unique_key.key = old.unique_key
+SELECT unique_key.id::text
+FROM stoker.unique_key JOIN old ON unique_key.queue = old.queue AND unique_key.key = old.unique_key
 WHERE NOT EXISTS (SELECT FROM taken);

@@ -6,7 +6,10 @@ SELECT
     coalesce(
         given.worker,
         (SELECT live.worker FROM stoker.job AS live WHERE live.id = given.id),
-        (SELECT done.worker FROM stoker.done WHERE done.id = given.id AND completed_at >= :since AND done.seq = given.job)
+        (
+            SELECT done.worker FROM stoker.done
+            WHERE done.id = given.id AND completed_at >= :since AND done.seq = given.job
+        )
     ),
     given.outcome, given.error, given.traceback
 FROM unnest(:jobs, :attempts, :started, :ended, :workers, :outcomes, :errors, :tracebacks, :ids)

@@ -21,10 +21,12 @@ held AS MATERIALIZED (
         END AS next,
         coalesce(given.progress, job.progress) AS done,
         coalesce(given.message, job.progress_message) AS saying,
-        given.dropped + greatest(0, job.log_lines + given.lines - :keep) - greatest(0, job.log_lines - :keep) AS dropping
-    FROM given JOIN stoker.job ON job.id = given.id AND job.token = given.token
-    ORDER BY job.id
-    FOR UPDATE OF job SKIP LOCKED
+        given.dropped + greatest(0, job.log_lines + given.lines - :keep)
+            - greatest(0, job.log_lines - :keep) AS dropping
+    FROM given CROSS JOIN LATERAL (
+        SELECT * FROM stoker.job WHERE job.id = given.id AND job.token = given.token
+        FOR UPDATE SKIP LOCKED
+    ) AS job
 ),
 ended AS (
     INSERT INTO stoker.done (
@@ -41,7 +43,8 @@ ended AS (
     FROM held WHERE next NOT IN ('pending', 'retrying')
 ),
 gone AS (
-    DELETE FROM stoker.job USING held WHERE job.id = held.id AND held.next NOT IN ('pending', 'retrying')
+    DELETE FROM stoker.job
+    WHERE id = ANY (ARRAY(SELECT id FROM held WHERE next NOT IN ('pending', 'retrying')))
 ),
 waiting AS (
     UPDATE stoker.job SET
@@ -50,7 +53,10 @@ waiting AS (
         returns = given_back, scheduled_at = statement_timestamp() + make_interval(secs => held.delay),
         reason = why, error = failure, progress = done, progress_message = saying,
         log_lines = held.log_lines + held.lines, dropped_logs = held.dropped_logs + dropping
-    FROM held WHERE job.id = held.id AND held.next IN ('pending', 'retrying')
+    FROM held
+    WHERE
+        job.id = held.id AND held.next IN ('pending', 'retrying')
+        AND job.id = ANY (ARRAY(SELECT id FROM held WHERE next IN ('pending', 'retrying')))
 ),
 released AS (
     DELETE FROM stoker.unique_key USING held
