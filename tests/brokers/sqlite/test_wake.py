@@ -9,7 +9,7 @@ import anyio
 import msgspec
 import pytest
 
-from stoker.brokers.sqlite.wake import LARGEST, Letterbox, Post, folder_of
+from stoker.brokers.sqlite.wake import LARGEST, Folder, Letterbox, Post, folder_of
 from stoker.jobs.operating import Wakeup
 
 SOON = 10.0
@@ -102,10 +102,12 @@ async def test_a_letter_that_would_be_too_large_says_any(path: Path, post: Post)
 
 async def test_letters_of_another_version_are_passed_over(path: Path, post: Post) -> None:
     reader = Reader(path)
+    folder = Folder(folder_of(path))  # an address of the socket that is short however long the path is
     stranger = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     for data in (b"", b"not json", b'{"kind": "of tomorrow"}', b"\xff" * 100):
-        stranger.sendto(data, str(folder_of(path) / reader.box.name))
+        stranger.sendto(data, folder.address(reader.box.name))
     stranger.close()
+    folder.close()
     send(post)
     assert await reader.next() == READY
     assert reader.letters.empty()
