@@ -22,6 +22,7 @@ from stoker.brokers.conformance.making import (
     take,
 )
 from stoker.brokers.postgres import settling
+from stoker.brokers.postgres.statements import statements
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerUnavailable
 from stoker.jobs.ids import derived_id
@@ -161,3 +162,12 @@ async def test_an_id_that_is_sent_again_while_its_job_ends_is_known(
     assert answers == [[Enqueued(job.id, False)]]
     assert await take(broker) == []
     assert (await broker.queues())[0].counts.total == 1
+
+
+async def test_who_waits_for_a_job_hides_it_from_no_claim(
+    broker: Broker, caller: "psycopg.AsyncConnection[Any]"
+) -> None:
+    job = new_job()
+    await broker.enqueue([job])
+    await psycopg.AsyncRawCursor(caller).execute(statements().wait_for, [job.id])
+    assert ids_of(await take(broker)) == [job.id]

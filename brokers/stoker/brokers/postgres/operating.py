@@ -67,7 +67,7 @@ async def _granted(
     """Those of these jobs that have ended, and whose unique keys are theirs again."""
     granted = []
     rows = await session.rows(session.sql.retry_look, plain(asked))
-    ended: dict[str, str | None] = {id: key for id, key in rows}
+    ended: dict[str, str | None] = dict(rows)
     for id in asked:  # of two with one key, the first gets it
         if id not in ended:
             continue

@@ -23,7 +23,6 @@ CREATE TABLE stoker.job (
     ready boolean NOT NULL,
     taken_over boolean NOT NULL DEFAULT false,
     cancel_requested boolean NOT NULL DEFAULT false,
-    awaited boolean NOT NULL DEFAULT false,
     state text NOT NULL CHECK (state IN ('pending', 'running', 'retrying')),
     queue text COLLATE "C" NOT NULL,
     type text NOT NULL,
@@ -181,6 +180,13 @@ CREATE TABLE stoker.tombstone (
 );
 
 CREATE INDEX tombstone_until ON stoker.tombstone (until);
+
+-- Jobs whose end somebody waits for, so that it is told. Not in the job's row: writing that would lock it
+-- for a moment, in which a claim would pass it by.
+CREATE TABLE stoker.awaited (
+    id uuid PRIMARY KEY,
+    until timestamptz NOT NULL
+) WITH (fillfactor = 50);
 
 -- Queues that hand out nothing: by pattern, with the regular expression that says the same.
 CREATE TABLE stoker.pause (

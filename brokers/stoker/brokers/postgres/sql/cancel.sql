@@ -38,4 +38,4 @@ counted AS (
         -count(*) FILTER (WHERE state = 'retrying'), count(*)
     FROM held WHERE state <> 'running' GROUP BY queue
 )
-SELECT id::text, state, awaited FROM held;
+SELECT id::text, state, EXISTS (SELECT FROM stoker.awaited WHERE awaited.id = held.id) FROM held;

@@ -40,4 +40,4 @@ counted AS (
         -count(*) FILTER (WHERE state = 'retrying'), count(*)
     FROM late GROUP BY queue
 )
-SELECT id::text, awaited FROM late;
+SELECT id::text, EXISTS (SELECT FROM stoker.awaited WHERE awaited.id = late.id) FROM late;

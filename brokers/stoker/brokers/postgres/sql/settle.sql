@@ -64,6 +64,12 @@ released AS (
         held.unique_key IS NOT NULL AND held.next NOT IN ('pending', 'retrying') AND unique_key.queue = held.queue
         AND unique_key.key = held.unique_key AND unique_key.job = held.seq AND unique_key.until IS NULL
 ),
+told AS MATERIALIZED (
+    SELECT held.id FROM held
+    WHERE
+        held.next NOT IN ('pending', 'retrying')
+        AND EXISTS (SELECT FROM stoker.awaited WHERE awaited.id = held.id OFFSET 0)
+),
 counted AS (
     INSERT INTO stoker.tally (queue, running, ready, delayed, retrying, completed, failed, cancelled, skipped)
     SELECT
@@ -74,10 +80,10 @@ counted AS (
     FROM held GROUP BY queue
 )
 SELECT
-    id::text, token, seq, queue, next, delay <= 0, awaited, log_lines,
+    id::text, token, seq, queue, next, delay <= 0,
+    id = ANY (ARRAY(SELECT id FROM told)), log_lines,
     (
-        SELECT pg_notify('stoker', '{"kind":"settled","ids":' || json_agg(id)::text || '}') FROM held
-        WHERE awaited AND next NOT IN ('pending', 'retrying')
+        SELECT pg_notify('stoker', '{"kind":"settled","ids":' || json_agg(id)::text || '}') FROM told
         HAVING count(*) BETWEEN 1 AND 150
     )::text
 FROM held;

@@ -1,4 +1,5 @@
--- Whoever settles this job is to tell. Nobody waits for a row that somebody has locked.
+-- Whoever ends this job in the next minute is to tell.
 -- takes: id uuid
-UPDATE stoker.job SET awaited = true
-WHERE id IN (SELECT id FROM stoker.job WHERE id = :id AND NOT awaited FOR NO KEY UPDATE SKIP LOCKED);
+INSERT INTO stoker.awaited (id, until) VALUES (:id, statement_timestamp() + interval '1 minute')
+ON CONFLICT (id) DO UPDATE SET until = excluded.until
+WHERE awaited.until < statement_timestamp() + interval '30 seconds';
