@@ -127,3 +127,21 @@ async def test_lines_of_a_rolled_back_completion_are_told_anew(run: Run, heard: 
     ending = await run("rollback")
     assert ending.error == "RuntimeError: the commit failed"
     assert heard.lines == ["one"]
+
+
+async def test_a_client_takes_no_more_than_the_configured_payload(
+    pool: Callable[..., ChildPool], claim: Callable[..., Claim], heard: Any
+) -> None:
+    children = pool(HANDLERS, broker="fake://", max_payload=10)
+    with anyio.fail_after(20):
+        ending = await children.run(claim("produces"), timeout=None, sink=heard, cancelled=Wish())
+    assert "at most 10 are allowed" in ending.error
+
+
+async def test_a_broker_in_the_parents_memory_is_out_of_reach_and_says_so(
+    pool: Callable[..., ChildPool], claim: Callable[..., Claim], heard: Any
+) -> None:
+    children = pool(HANDLERS, broker="memory://")
+    with anyio.fail_after(20):
+        ending = await children.run(claim("produces"), timeout=None, sink=heard, cancelled=Wish())
+    assert "a memory:// broker lives in its daemon's process" in ending.error

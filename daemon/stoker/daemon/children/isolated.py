@@ -47,6 +47,7 @@ from stoker.handlers.executing import execute
 from stoker.handlers.middleware import Middleware
 from stoker.handlers.resources import Resources
 from stoker.jobs.codec import storable
+from stoker.jobs.errors import BrokerRefused
 from stoker.jobs.job import Claim
 from stoker.jobs.outcome import Done, Ending, Raised, UnknownType
 
@@ -81,7 +82,9 @@ class IsolatedChild:
         self._max_result = setup.settings.max_payload
         self._handlers = handlers
         self._middleware = tuple(middleware)
-        self._services = ChildServices(lambda: _connected(setup), self._teller.take_news)
+        self._services = ChildServices(
+            lambda: _connected(setup), self._teller.take_news, max_payload=self._max_result
+        )
         self._resources = Resources()
         self._threads = ThreadPoolExecutor(1, "stoker-handler")
         self._current: CurrentRun | None = None
@@ -199,6 +202,11 @@ async def serve(
 
 def _connected(setup: Setup) -> Broker:
     settings = setup.settings
+    if settings.broker.startswith("memory:"):
+        raise BrokerRefused(
+            "a memory:// broker lives in its daemon's process, out of reach of an isolated job: "
+            "leave out isolation, or keep the jobs in another broker"
+        )
     return connect(
         settings.broker,
         relative_to=Path(setup.relative_to),

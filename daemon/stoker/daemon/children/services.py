@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from stoker.brokers.protocol import Broker
+from stoker.jobs.codec import MAX_PAYLOAD
 from stoker.jobs.job import Report, Settlement
 from stoker.jobs.operating import Verdict
 
@@ -19,10 +20,17 @@ T = TypeVar("T")
 class ChildServices:
     """Belongs to the child's event loop; handlers reach it from there and from their thread."""
 
-    def __init__(self, connect: Callable[[], Broker], take_news: Callable[[], Report | None]) -> None:
+    def __init__(
+        self,
+        connect: Callable[[], Broker],
+        take_news: Callable[[], Report | None],
+        *,
+        max_payload: int = MAX_PAYLOAD,
+    ) -> None:
         """`take_news`: what the run has said and the parent has not stored yet, to be stored by us."""
         self._connect = connect
         self._take_news = take_news
+        self._max_payload = max_payload
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
         self._stack = AsyncExitStack()
@@ -78,7 +86,8 @@ class ChildServices:
             if self._client is None:
                 from stoker.client import Client
 
-                self._client = await self._stack.enter_async_context(Client(broker))
+                client = Client(broker, max_payload=self._max_payload)
+                self._client = await self._stack.enter_async_context(client)
             return self._client
 
 
