@@ -11,9 +11,10 @@ import pytest
 
 from stoker.brokers import connect
 from stoker.brokers.conformance.making import new_job
+from stoker.brokers.migrations import Step, Stored
 from stoker.brokers.sqlite import migrating
 from stoker.brokers.sqlite.address import Address
-from stoker.brokers.sqlite.migrating import Step, Stored, migrate, steps, stored
+from stoker.brokers.sqlite.migrating import migrate, steps, stored
 from stoker.brokers.sqlite.opening import open_writing, prepare_file
 from stoker.jobs.errors import BrokerRefused, BrokerUnavailable, SchemaTooNew
 

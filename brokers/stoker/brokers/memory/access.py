@@ -5,11 +5,11 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from typing import TypeVar
 
+from stoker.brokers.hints import READY_EVERY, Hints
 from stoker.brokers.instant import HostClock, Instant
 from stoker.brokers.memory import looking
-from stoker.brokers.memory.hints import READY_EVERY, Hints
-from stoker.brokers.memory.notes import Notes
 from stoker.brokers.memory.store import Store
+from stoker.brokers.notes import Notes
 from stoker.jobs.errors import BrokerUnavailable, JobNotFound
 from stoker.jobs.job import Job
 from stoker.jobs.operating import Wakeup

@@ -4,9 +4,9 @@ from stoker.brokers.instant import Instant
 from stoker.brokers.memory.keys import Keys, Tombstones
 from stoker.brokers.memory.lazy_heap import LazyHeap
 from stoker.brokers.memory.listing import Listing
-from stoker.brokers.memory.notes import Notes
 from stoker.brokers.memory.queues import Queues
 from stoker.brokers.memory.record import Record
+from stoker.brokers.notes import Notes
 from stoker.jobs.operating import TypeInfo, Worker
 from stoker.jobs.state import FINAL, State
 

@@ -16,7 +16,7 @@ from psycopg import AsyncConnection, AsyncRawCursor
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 
-from stoker.brokers.memory.notes import Notes
+from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.address import Address
 from stoker.brokers.postgres.failures import AGAIN, mapped
 from stoker.brokers.postgres.session import Rows, Session

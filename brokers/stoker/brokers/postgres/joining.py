@@ -21,7 +21,7 @@ from psycopg import AsyncConnection, AsyncRawCursor, Connection, RawCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import tuple_row
 
-from stoker.brokers.memory.notes import Notes
+from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.failures import foreign_errors_mapped
 from stoker.brokers.postgres.session import Rows, Session
 from stoker.brokers.postgres.statements import ServerTime, Statements

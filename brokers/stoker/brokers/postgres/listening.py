@@ -14,8 +14,8 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection
 
-from stoker.brokers.memory.hints import Bell, Hints
-from stoker.brokers.memory.notes import Notes
+from stoker.brokers.hints import Bell, Hints
+from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.address import Address
 from stoker.brokers.postgres.connections import connect
 from stoker.brokers.postgres.telling import CHANNEL, read

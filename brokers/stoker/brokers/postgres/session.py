@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
-from stoker.brokers.memory.notes import Notes
+from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.statements import Statements
 
 Rows = Sequence[tuple[Any, ...]]

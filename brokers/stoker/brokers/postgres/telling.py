@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import msgspec
 
-from stoker.brokers.memory.notes import Notes
+from stoker.brokers.notes import Notes
 from stoker.jobs.errors import BrokerError
 from stoker.jobs.operating import Wakeup
 

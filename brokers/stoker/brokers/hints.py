@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from stoker.brokers.memory.notes import Notes
+from stoker.brokers.notes import Notes
 from stoker.jobs.operating import Wakeup
 
 READY_EVERY = 0.005
