@@ -21,8 +21,8 @@ KINDS = ("append", "append", "append", "append_thread")
 SECONDS_OF_A_JOB = 0.002
 LINES_OF_A_JOB = 2
 MOST_LINES = LINES_OF_A_JOB * EACH_TIME * 3 // 4
-"""Between two kills: fewer than the jobs of one round come to, so that a kill never waits for work that is
-done already, however fast the daemons are, and always finds some."""
+"""Between two kills: fewer than the jobs of one round come to, so that a kill never waits for work that
+is done already, however fast the daemons are, and always finds some."""
 VICTIMS = ((0,), (1,), (0,), (1,), (0, 1))
 """One of the two daemons, and now and then both."""
 
