@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -8,6 +9,7 @@ from redis import Redis
 
 from stoker.brokers import Broker, connect
 from stoker.brokers.conformance.making import SOON, finish, new_job, start, take
+from stoker.brokers.redis.hints import Hints
 
 from .conftest import until
 
@@ -100,3 +102,41 @@ async def test_the_first_to_leave_does_not_end_the_others_hints(broker: Broker, 
     with anyio.fail_after(SOON):
         assert (await anext(listening[1])).queues == ("mail",)
     await listening[1].aclose()
+
+
+class DeafServer:
+    """A server whose driver swallows the first cancellation of a subscription that is being made."""
+
+    channel = "hints"
+    address = "nowhere"
+
+    def __init__(self) -> None:
+        self.subscribing = anyio.Event()
+
+    def pubsub_client(self) -> Any:
+        return self
+
+    @asynccontextmanager
+    async def pubsub(self) -> AsyncIterator[Any]:
+        yield self
+
+    async def subscribe(self, channel: str) -> None:
+        self.subscribing.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            await asyncio.Event().wait()
+
+    async def aclose(self) -> None:
+        pass
+
+
+async def test_closing_does_not_wait_for_a_driver_that_swallows_a_cancellation() -> None:
+    server = DeafServer()
+    hints = Hints(server)  # type: ignore[arg-type]
+    listening = asyncio.ensure_future(anext(hints.wakeups()))
+    with anyio.fail_after(SOON):
+        await server.subscribing.wait()
+        listening.cancel()
+        await asyncio.wait([listening])
+        await hints.close()
