@@ -19,6 +19,7 @@ from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.address import Address
 from stoker.brokers.postgres.connections import connect
 from stoker.brokers.postgres.telling import CHANNEL, read
+from stoker.brokers.tasks import ended
 from stoker.jobs.errors import BrokerError, BrokerUnavailable, JobNotFound
 from stoker.jobs.job import Job
 from stoker.jobs.operating import Wakeup
@@ -65,7 +66,7 @@ class Listening:
         self._closed = True
         if self._task is not None:
             self._task.cancel()
-            await asyncio.wait((self._task,))
+            await ended((self._task,))
         self._tried.set()
         self._hints.ring_all()
 

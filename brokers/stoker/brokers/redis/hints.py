@@ -10,6 +10,7 @@ from stoker.brokers.instant import micros
 from stoker.brokers.redis.failures import FOREIGN, mapped
 from stoker.brokers.redis.records import id_bytes, job_of
 from stoker.brokers.redis.server import Server
+from stoker.brokers.tasks import ended
 from stoker.jobs.errors import BrokerError, BrokerUnavailable, JobNotFound
 from stoker.jobs.job import Job
 from stoker.jobs.operating import Wakeup
@@ -20,9 +21,6 @@ SETTLED_LOOK = 2.0
 """Seconds between looks at a job that somebody waits for, if no hint comes at all."""
 SILENCE = 5.0
 """Seconds without a word after which a subscription is asked for one, and then those it has for it."""
-CANCEL_AGAIN = 0.5
-"""Seconds after which a task that did not end is cancelled once more: a wait that is over at the very
-moment swallows a cancellation (`asyncio.wait_for` before Python 3.12, which drivers use)."""
 REMEMBERED = 60.0
 """Seconds that the server remembers of somebody waiting; each look renews it."""
 
@@ -123,10 +121,7 @@ class Hints:
         for task in (self._flushing, self._subscription):
             if task is not None and not task.done():
                 self._end_task(task)
-        while self._ending:
-            await asyncio.wait(self._ending, timeout=CANCEL_AGAIN)
-            for task in list(self._ending):
-                task.cancel()
+        await ended(list(self._ending))
         await self._send()
         self._end(BrokerUnavailable("the Redis broker was closed"))
 
