@@ -40,7 +40,7 @@ OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"tags": [""]}, "a tag has 1 to 200 characters, not 0"),
     ({"tags": ["a"] * 21}, "a job has at most 20 tags, not 21"),
     ({"tags": ["a\0"]}, "the tag 'a\\x00' holds a NUL character"),
-    ({"tags": {"a", "\udfff"}}, "the tag '\\udfff' holds a lone surrogate"),
+    ({"tags": ["a", "\udfff"]}, "the tag '\\udfff' holds a lone surrogate"),
     ({"unique": ""}, "a unique key has 1 to 200 characters, not 0"),
     ({"unique": "k" * 201}, "a unique key has 1 to 200 characters, not 201"),
     ({"unique": "k\0"}, "the unique key 'k\\x00' holds a NUL character"),
