@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future
 from typing import Any, TypeVar
 
 from stoker.client.client import Client
-from stoker.client.reach import Work, wait_for
+from stoker.client.reach import Errand, Work
 from stoker.jobs.errors import BrokerUnavailable
 
 T = TypeVar("T")
@@ -50,14 +50,15 @@ class LoopThread:
 
     def run(self, work: Work[T], *, repeatable: bool) -> T:
         """Do this on the loop, and wait. Raises Left if it is to be done on another one."""
-        # Submitting and closing exclude each other, so nothing is left on a loop that has ended.
-        with self._lock:
-            if self._closing:
-                raise Left
-            tracked = self._tracked(work, self._repeatable if repeatable else self._calls)
-            future = asyncio.run_coroutine_threadsafe(tracked, self._loop)
+        among = self._repeatable if repeatable else self._calls
         try:
-            return wait_for(future)
+            with Errand(lambda: self._tracked(work, among), self._loop) as errand:
+                # Starting and closing exclude each other, so nothing is left on a loop that has ended.
+                with self._lock:
+                    if self._closing:
+                        raise Left
+                    errand.start()
+                return errand.result()
         except CancelledError:
             if repeatable and self._again:
                 raise Left from None

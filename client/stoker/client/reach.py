@@ -2,8 +2,8 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from concurrent.futures import Future
-from typing import Any, Protocol, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 from stoker.client.client import Client
 
@@ -41,19 +41,58 @@ class BorrowedLoop:
             raise RuntimeError(
                 "this would wait for the event loop that it is called on: await the client instead"
             )
-        return wait_for(asyncio.run_coroutine_threadsafe(work(self._client), self._loop))
+        with Errand(lambda: work(self._client), self._loop) as errand:
+            errand.start()
+            return errand.result()
 
     def close(self) -> None:
         """Nothing: the client is its owner's."""
 
 
-def wait_for(future: Future[T]) -> T:
-    """The future's value; cancels it if the waiting thread is interrupted."""
-    try:
-        return future.result()
-    except BaseException:
-        future.cancel()
-        raise
+class Errand(Generic[T]):
+    """Work on a loop of another thread; used as a context, in which this thread starts it and waits.
+
+    An interrupt of this thread cancels the work wherever it strikes, be it between starting and
+    waiting: a future alone, which the interrupt may keep from ever being bound, would not do.
+    """
+
+    def __init__(
+        self, work: Callable[[], Coroutine[Any, Any, T]], loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._work = work
+        self._loop = loop
+        self._task: asyncio.Task[T] | None = None
+        self._unwanted = False
+
+    def start(self) -> None:
+        self._future = asyncio.run_coroutine_threadsafe(self._run(), self._loop)
+
+    def result(self) -> T:
+        """What the work returns or raises, once it does."""
+        return self._future.result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is not None and not issubclass(kind, Exception):
+            self._loop.call_soon_threadsafe(self._cancel)
+
+    async def _run(self) -> T:
+        if self._unwanted:
+            raise asyncio.CancelledError
+        self._task = asyncio.current_task()
+        return await self._work()
+
+    def _cancel(self) -> None:
+        self._unwanted = True
+        if self._task is not None:
+            self._task.cancel()
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
