@@ -189,7 +189,7 @@ async def test_many_enqueues_within_moments_are_few_hints(
     heard: list[Wakeup] = []
     monkeypatch.setattr(told, "_tell", heard.append)
     for queue in ("a", "b", "c", "b"):
-        told.after_commit(noted(queue))
+        told.before_commit(noted(queue))
     assert heard == [Wakeup("ready", ("a",))]
     wait = told.flush()
     assert wait is not None and wait > 0

@@ -27,8 +27,13 @@ class Told(Tell):
 
     def __init__(self) -> None:
         self.commits: list[Notes] = []
+        self.begun: list[Notes] = []
+
+    def before_commit(self, notes: Notes) -> None:
+        self.begun.append(notes)
 
     def after_commit(self, notes: Notes) -> None:
+        assert self.begun[-1] is notes
         self.commits.append(notes)
 
 
@@ -188,6 +193,66 @@ async def test_counts_of_a_group_are_written_as_one_row_each(writer: Writer) -> 
     await gathered(writer, *[lambda tx: tx.count("queue", "ready") for _ in range(5)])
     rows = await writer.write(lambda tx: tx.rows("SELECT queue, state, delta FROM stoker_tally"))
     assert rows == [("queue", "ready", 5)]
+
+
+def synchronous(tx: Transaction) -> int:
+    """What SQLite will do for the commit of this transaction: 2 presses it to the disk, 1 does not."""
+    level: int = tx.rows("PRAGMA synchronous")[0][0]
+    return level
+
+
+async def behind_a_light_one(writer: Writer, *, durable: bool) -> int:
+    """The level of a write that came in while one was written that need not be durable."""
+    gate = Gate()
+    light = asyncio.ensure_future(writer.write(gate, durable=False))
+    await gate.reached()
+    second = asyncio.ensure_future(writer.write(synchronous, durable=durable))
+    await asyncio.sleep(0)  # sleeps: not at all; lets the task put its request in
+    gate.open()
+    await light
+    return await second
+
+
+async def test_only_what_must_be_durable_is_pressed_to_the_disk(writer: Writer) -> None:
+    levels = [await writer.write(synchronous, durable=each) for each in (True, False, False, True)]
+    assert levels == [2, 1, 1, 2]
+
+
+async def test_a_durable_write_never_goes_along_with_a_commit_that_is_not(
+    writer: Writer, told: Told
+) -> None:
+    assert await behind_a_light_one(writer, durable=True) == 2
+    assert len(told.commits) == 2
+
+
+async def test_what_need_not_be_durable_goes_along_with_whatever_there_is(
+    writer: Writer, told: Told
+) -> None:
+    assert await behind_a_light_one(writer, durable=False) == 1
+    gate = Gate()
+    durable = asyncio.ensure_future(writer.write(gate))
+    await gate.reached()
+    light = asyncio.ensure_future(writer.write(synchronous, durable=False))
+    await asyncio.sleep(0)  # sleeps: not at all; lets the task put its request in
+    gate.open()
+    await durable
+    assert await light == 2
+    assert len(told.commits) == 2
+
+
+async def test_durable_writes_that_were_put_off_are_written_at_the_end(
+    writer: Writer, path: Path
+) -> None:
+    gate = Gate()
+    light = asyncio.ensure_future(writer.write(gate, durable=False))
+    await gate.reached()
+    writes = [asyncio.ensure_future(writer.write(adding(name))) for name in "abc"]
+    await asyncio.sleep(0)  # sleeps: not at all; lets the tasks put their requests in
+    closing = asyncio.ensure_future(writer.close())
+    await asyncio.sleep(0)  # sleeps: not at all; lets the end be asked for
+    gate.open()
+    await asyncio.gather(light, closing, *writes)
+    assert names(path) == ["a", "b", "c"]
 
 
 async def test_a_cancelled_caller_does_not_disturb_the_others(writer: Writer, path: Path) -> None:

@@ -109,8 +109,10 @@ class SqliteBroker:
             )
         return self._opened
 
-    async def _write(self, verb: Callable[[Transaction], T], *, first: bool = False) -> T:
-        return await self._open().writer.write(verb, first=first)
+    async def _write(
+        self, verb: Callable[[Transaction], T], *, first: bool = False, durable: bool = True
+    ) -> T:
+        return await self._open().writer.write(verb, first=first, durable=durable)
 
     async def _read(self, verb: Callable[[Reading], T]) -> T:
         return await self._open().readers.read(verb)
@@ -146,7 +148,8 @@ class SqliteBroker:
                 token=token,
                 lease=micros(lease),
                 lowest_first=lowest_first,
-            )
+            ),
+            durable=False,
         )
 
     async def settle(self, settlements: Sequence[Settlement]) -> list[Verdict]:
@@ -157,12 +160,16 @@ class SqliteBroker:
     async def renew(self, held: Sequence[Held], lease: float) -> Renewal:
         if not held:
             return Renewal()
-        return await self._write(lambda tx: reporting.renew(tx, held, micros(lease)), first=True)
+        return await self._write(
+            lambda tx: reporting.renew(tx, held, micros(lease)), first=True, durable=False
+        )
 
     async def report(self, reports: Sequence[Report]) -> frozenset[str]:
         if not reports:
             return frozenset()
-        return await self._write(lambda tx: reporting.report(tx, reports, self._keep_lines))
+        return await self._write(
+            lambda tx: reporting.report(tx, reports, self._keep_lines), durable=False
+        )
 
     # Upkeep
 

@@ -96,10 +96,13 @@ class Hints(Tell):
 
     # In the writer's thread.
 
-    def after_commit(self, notes: Notes) -> None:
+    def before_commit(self, notes: Notes) -> None:
+        # So early, because whoever is told takes about as long to wake up as the disk to write.
         if notes.ready:
             self._ready |= notes.ready
             self.flush()
+
+    def after_commit(self, notes: Notes) -> None:
         if notes.cancelled:
             self._tell(Wakeup("cancel", ids=tuple(notes.cancelled)))
         if notes.paused:

@@ -17,11 +17,12 @@ CALL_DEADLINE = 5.0
 class Request(Generic[T]):
     """A write that waits for its turn, and whom to tell."""
 
-    __slots__ = ("deadline", "error", "first", "future", "loop", "operation", "value")
+    __slots__ = ("deadline", "durable", "error", "first", "future", "loop", "operation", "value")
 
-    def __init__(self, operation: Operation[T], first: bool) -> None:
+    def __init__(self, operation: Operation[T], first: bool, durable: bool) -> None:
         self.operation = operation
         self.first = first
+        self.durable = durable
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[T] = self.loop.create_future()
         self.deadline = time.monotonic() + CALL_DEADLINE

@@ -26,14 +26,19 @@ from stoker.jobs.errors import BrokerUnavailable
 T = TypeVar("T")
 
 LARGEST_GROUP = 200
-SHORTEST_WAIT, LONGEST_WAIT = 0.0005, 0.005
+SHORTEST_WAIT, LONGEST_WAIT = 0.00005, 0.005
 """Seconds between tries for the write lock. SQLite's own busy handler would sleep for up to 100 ms."""
+NORMAL = 1
+"""SQLite's `synchronous` for commits that survive the end of the process, but not that of the host."""
 OTHERS_LOOK = 0.05
 """Seconds between looks at whether other connections have written."""
 
 
 class Tell:
     """What the writer tells others; all of it is called in the writer's thread."""
+
+    def before_commit(self, notes: Notes) -> None:
+        """These are about to become true: whoever looks now waits for the write lock until they are."""
 
     def after_commit(self, notes: Notes) -> None:
         """These have just become true."""
@@ -63,6 +68,8 @@ class Writer:
         self._sql = sql
         self._tell = tell
         self._inbox: SimpleQueue[Request[Any] | None] = SimpleQueue()
+        self._put_off: Group = []
+        """Durable writes that came in while a group was written that is not."""
         self._thread: threading.Thread | None = None
         self._closing = False
         self._ended = False
@@ -78,19 +85,21 @@ class Writer:
         self._connection = connection
         self._copier = copier
         self._cursor = connection.cursor()
+        self._full = self._synchronous = self._pragma("synchronous")
         self._checkpointer = Checkpointer(connection, copier)
         self._version = self._data_version()
         self._thread = threading.Thread(target=self._live, name="stoker-sqlite-writer", daemon=True)
         self._thread.start()
 
-    async def write(self, operation: Operation[T], *, first: bool = False) -> T:
+    async def write(self, operation: Operation[T], *, first: bool = False, durable: bool = True) -> T:
         """Run this within the next transaction; `first` goes before what else is waiting.
 
+        What need not be `durable` is lost, if at all, only when the host loses its power.
         Raises what the operation raises, or BrokerUnavailable, or BrokerRefused.
         """
         if self._closing or self._thread is None:
             raise BrokerUnavailable(f"the database {self._path} is not open")
-        request = Request(operation, first)
+        request = Request(operation, first, durable)
         self._inbox.put(request)
         if self._ended:
             self._refuse_rest()
@@ -120,6 +129,10 @@ class Writer:
     def _next(self) -> Group | None:
         """What is waiting, after a wait; empty if there was other work, None at the end."""
         wait = self._tell.flush()
+        if self._put_off:
+            group, self._put_off = self._put_off, []
+            self._drain(group)
+            return group
         try:
             request = self._inbox.get(timeout=OTHERS_LOOK if wait is None else min(wait, OTHERS_LOOK))
         except Empty:
@@ -131,14 +144,18 @@ class Writer:
         self._drain(group)
         return group
 
-    def _drain(self, group: Group) -> None:
-        while len(group) < LARGEST_GROUP:
+    def _drain(self, group: Group, *, durable: bool = True) -> None:
+        """Let what has come in join the group, up to the first that is too durable for it."""
+        while len(group) < LARGEST_GROUP and not self._put_off:
             try:
                 request = self._inbox.get_nowait()
             except Empty:
                 break
             if request is None:
                 self._inbox.put(None)
+                break
+            if request.durable and not durable:
+                self._put_off.append(request)
                 break
             group.append(request)
 
@@ -165,6 +182,7 @@ class Writer:
         wait = SHORTEST_WAIT
         while group:
             try:
+                self._synchronize(any(request.durable for request in group))
                 self._cursor.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if primary_code(error) not in BUSY:
@@ -174,9 +192,15 @@ class Writer:
                 wait = min(wait * 1.5, LONGEST_WAIT)
                 self._drain(group)
             else:
-                self._drain(group)
                 return True
         return False
+
+    def _synchronize(self, durable: bool) -> None:
+        """Whether the next commit is pressed to the disk; it cannot be changed within a transaction."""
+        level = self._full if durable else min(self._full, NORMAL)
+        if level != self._synchronous:
+            self._cursor.execute(f"PRAGMA synchronous = {level}")
+            self._synchronous = level
 
     def _give_up_late(self, group: Group, error: BaseException) -> None:
         now = time.monotonic()
@@ -196,8 +220,7 @@ class Writer:
                     transaction.now = self._clock.now()
                     request.value = request.operation(transaction)
                 waiting = self._latecomers(group)
-            transaction.write_counts()
-            self._cursor.execute("COMMIT")
+            self._commit(transaction)
         except Exception as error:
             if self._connection.in_transaction:
                 self._cursor.execute("ROLLBACK")
@@ -211,7 +234,7 @@ class Writer:
     def _latecomers(self, group: Group) -> Group:
         """What has come in meanwhile joins the group, renewals first; one fsync serves it as well."""
         before = len(group)
-        self._drain(group)
+        self._drain(group, durable=self._synchronous == self._full)
         group[before:] = late = sorted(group[before:], key=_others_later)
         return late
 
@@ -227,9 +250,13 @@ class Writer:
                     raise  # SQLite itself has given the whole transaction up
                 own = isinstance(error, sqlite3.Error)
                 request.error = mapped(error, self._path) if own else error  # type: ignore[arg-type]
-        transaction.write_counts()
-        self._cursor.execute("COMMIT")
+        self._commit(transaction)
         self._committed(transaction.notes)
+
+    def _commit(self, transaction: Transaction) -> None:
+        transaction.write_counts()
+        self._tell.before_commit(transaction.notes)
+        self._cursor.execute("COMMIT")
 
     def _committed(self, notes: Notes) -> None:
         self._worked = time.monotonic()
@@ -256,8 +283,11 @@ class Writer:
             self._tell.others_wrote()
 
     def _data_version(self) -> int:
-        version: int = self._cursor.execute("PRAGMA data_version").fetchone()[0]
-        return version
+        return self._pragma("data_version")
+
+    def _pragma(self, name: str) -> int:
+        value: int = self._cursor.execute(f"PRAGMA {name}").fetchone()[0]
+        return value
 
     def _checkpoint(self) -> None:
         try:
@@ -270,7 +300,7 @@ class Writer:
             request.error = error
 
     def _refuse_rest(self) -> None:
-        rest: Group = []
+        rest, self._put_off = self._put_off, []
         self._drain(rest)
         self._fail(rest, BrokerUnavailable(f"the writer of the database {self._path} has ended"))
         answer(rest)
