@@ -13,9 +13,10 @@ from stoker.brokers.sqlite import requests
 from stoker.brokers.sqlite.address import Address
 from stoker.brokers.sqlite.migrating import migrate
 from stoker.brokers.sqlite.opening import open_writing, prepare_file
+from stoker.brokers.sqlite.requests import LARGEST_GROUP
 from stoker.brokers.sqlite.statements import statements
 from stoker.brokers.sqlite.transaction import Notes, Transaction
-from stoker.brokers.sqlite.writer import LARGEST_GROUP, Tell, Writer
+from stoker.brokers.sqlite.writer import Tell, Writer
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerRefused, BrokerUnavailable
 

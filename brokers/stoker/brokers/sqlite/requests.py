@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
 from stoker.brokers.sqlite.transaction import Transaction
@@ -10,6 +11,7 @@ from stoker.brokers.sqlite.transaction import Transaction
 T = TypeVar("T")
 Operation = Callable[[Transaction], T]
 
+LARGEST_GROUP = 200
 CALL_DEADLINE = 5.0
 """Seconds that a write waits for the lock before its caller is told that the store is out."""
 
@@ -31,6 +33,71 @@ class Request(Generic[T]):
 
 
 Group = list[Request[Any]]
+
+
+class Inbox:
+    """Where the callers' threads leave requests, and the writer's takes them by groups."""
+
+    def __init__(self) -> None:
+        self._queue: SimpleQueue[Request[Any] | None] = SimpleQueue()
+        self._put_off: Group = []
+
+    def put(self, request: Request[Any]) -> None:
+        self._queue.put(request)
+
+    def end(self) -> None:
+        """After what is there, nothing more comes."""
+        self._queue.put(None)
+
+    def take(self, wait: float) -> Group | None:
+        """What is there, after at most `wait` seconds; empty if nothing came, None at the end."""
+        group, self._put_off = self._put_off, []
+        if not group:
+            try:
+                request = self._queue.get(timeout=wait)
+            except Empty:
+                return []
+            if request is None:
+                return None
+            group = [request]
+        self.join(group)
+        return group
+
+    def join(self, group: Group, *, durable: bool = True) -> None:
+        """Let what has come in join the group, if there is room.
+
+        With `durable` false the group will be committed without an fsync: the first request that
+        needs one, and what comes after it, wait for the next group.
+        """
+        while len(group) < LARGEST_GROUP and not self._put_off:
+            try:
+                request = self._queue.get_nowait()
+            except Empty:
+                break
+            if request is None:
+                self._queue.put(None)
+                break
+            if request.durable and not durable:
+                self._put_off.append(request)
+                break
+            group.append(request)
+
+    def rest(self) -> Group:
+        """All that is there, for good."""
+        rest, self._put_off = self._put_off, []
+        while True:
+            try:
+                request = self._queue.get_nowait()
+            except Empty:
+                return rest
+            if request is not None:
+                rest.append(request)
+
+
+def fail(group: Group, error: BaseException) -> None:
+    """What the callers are to be told, by `answer`."""
+    for request in group:
+        request.error = error
 
 
 def answer(group: Group) -> None:

@@ -3,6 +3,10 @@
 Verbs are functions of a `Transaction`. A group runs without savepoints; if one of them fails, all of it
 is rolled back and run again, each in a savepoint of its own, so that only the failing one fails.
 Cancelling the coroutine that waits does not call back the write.
+
+A write that means nothing once the host has lost its power, such as a claim (whoever held it is gone,
+and the job may run again), need not be durable: a group of nothing else is committed without an fsync,
+and the next one that has it makes both durable.
 """
 
 import asyncio
@@ -12,20 +16,18 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 
 from stoker.brokers.instant import HostClock
 from stoker.brokers.sqlite.checkpoint import IDLE_AFTER, Checkpointer
 from stoker.brokers.sqlite.failures import BUSY, mapped, primary_code
-from stoker.brokers.sqlite.requests import Group, Operation, Request, answer
+from stoker.brokers.sqlite.requests import Group, Inbox, Operation, Request, answer, fail
 from stoker.brokers.sqlite.statements import Statements
 from stoker.brokers.sqlite.transaction import Notes, Transaction
 from stoker.jobs.errors import BrokerUnavailable
 
 T = TypeVar("T")
 
-LARGEST_GROUP = 200
 SHORTEST_WAIT, LONGEST_WAIT = 0.00005, 0.005
 """Seconds between tries for the write lock. SQLite's own busy handler would sleep for up to 100 ms."""
 NORMAL = 1
@@ -67,9 +69,7 @@ class Writer:
         self._clock = clock
         self._sql = sql
         self._tell = tell
-        self._inbox: SimpleQueue[Request[Any] | None] = SimpleQueue()
-        self._put_off: Group = []
-        """Durable writes that came in while a group was written that is not."""
+        self._inbox = Inbox()
         self._thread: threading.Thread | None = None
         self._closing = False
         self._ended = False
@@ -109,7 +109,7 @@ class Writer:
         """Write what is waiting, bring the log home, and end."""
         thread, self._thread, self._closing = self._thread, None, True
         if thread is not None:
-            self._inbox.put(None)
+            self._inbox.end()
             await asyncio.to_thread(thread.join)
 
     def _live(self) -> None:
@@ -117,6 +117,8 @@ class Writer:
             while (group := self._next()) is not None:
                 if group:
                     self._serve(group)
+                else:
+                    self._idle()
             if self._checkpointer.pending:
                 self._checkpoint()
         finally:
@@ -127,37 +129,9 @@ class Writer:
             self._refuse_rest()
 
     def _next(self) -> Group | None:
-        """What is waiting, after a wait; empty if there was other work, None at the end."""
-        wait = self._tell.flush()
-        if self._put_off:
-            group, self._put_off = self._put_off, []
-            self._drain(group)
-            return group
-        try:
-            request = self._inbox.get(timeout=OTHERS_LOOK if wait is None else min(wait, OTHERS_LOOK))
-        except Empty:
-            self._idle()
-            return []
-        if request is None:
-            return None
-        group = [request]
-        self._drain(group)
-        return group
-
-    def _drain(self, group: Group, *, durable: bool = True) -> None:
-        """Let what has come in join the group, up to the first that is too durable for it."""
-        while len(group) < LARGEST_GROUP and not self._put_off:
-            try:
-                request = self._inbox.get_nowait()
-            except Empty:
-                break
-            if request is None:
-                self._inbox.put(None)
-                break
-            if request.durable and not durable:
-                self._put_off.append(request)
-                break
-            group.append(request)
+        """What is waiting, after a wait; empty if nothing came, None at the end."""
+        due = self._tell.flush()
+        return self._inbox.take(OTHERS_LOOK if due is None else min(due, OTHERS_LOOK))
 
     def _serve(self, group: Group) -> None:
         try:
@@ -166,9 +140,9 @@ class Writer:
                 if not self._run_together(group) and self._begin(group):
                     self._run_apart(group)
         except sqlite3.Error as error:
-            self._fail(group, mapped(error, self._path))
+            fail(group, mapped(error, self._path))
         except BaseException as error:
-            self._fail(group, error)
+            fail(group, error)
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
@@ -190,7 +164,7 @@ class Writer:
                 self._give_up_late(group, mapped(error, self._path))
                 time.sleep(wait * random.uniform(0.5, 1.0))
                 wait = min(wait * 1.5, LONGEST_WAIT)
-                self._drain(group)
+                self._inbox.join(group)
             else:
                 return True
         return False
@@ -206,7 +180,7 @@ class Writer:
         now = time.monotonic()
         late = [request for request in group if request.deadline <= now]
         if late:
-            self._fail(late, error)
+            fail(late, error)
             answer(late)
             group[:] = [request for request in group if request.deadline > now]
 
@@ -226,7 +200,7 @@ class Writer:
                 self._cursor.execute("ROLLBACK")
             if len(group) > 1:
                 return False
-            self._fail(group, mapped(error, self._path) if isinstance(error, sqlite3.Error) else error)
+            fail(group, mapped(error, self._path) if isinstance(error, sqlite3.Error) else error)
         else:
             self._committed(transaction.notes)
         return True
@@ -234,7 +208,7 @@ class Writer:
     def _latecomers(self, group: Group) -> Group:
         """What has come in meanwhile joins the group, renewals first; one fsync serves it as well."""
         before = len(group)
-        self._drain(group, durable=self._synchronous == self._full)
+        self._inbox.join(group, durable=self._synchronous == self._full)
         group[before:] = late = sorted(group[before:], key=_others_later)
         return late
 
@@ -295,14 +269,9 @@ class Writer:
         except sqlite3.Error:
             return  # the log grows meanwhile; the next commit says what is wrong, if it persists
 
-    def _fail(self, group: Group, error: BaseException) -> None:
-        for request in group:
-            request.error = error
-
     def _refuse_rest(self) -> None:
-        rest, self._put_off = self._put_off, []
-        self._drain(rest)
-        self._fail(rest, BrokerUnavailable(f"the writer of the database {self._path} has ended"))
+        rest = self._inbox.rest()
+        fail(rest, BrokerUnavailable(f"the writer of the database {self._path} has ended"))
         answer(rest)
 
 
