@@ -109,8 +109,8 @@ FIRST: list[tuple[Ending, dict[str, Any]]] = [
     (Stopped(), {"state": "cancelled", "outcome": "cancelled"}),
     (Skipped("none"), {"state": "skipped", "reason": "none", "outcome": "skipped", "told": "none"}),
     (Released("stop"), {"state": "pending", **BACK, "outcome": "released", "told": "stop"}),
-    (Released("stop", started=False), {"state": "pending", **BACK}),
-    (UnknownType(), {"state": "pending", **BACK, "delay": 5.0, "returns": 1}),
+    (Released("stop", started=False), {"state": "pending", **BACK, "begun": False}),
+    (UnknownType(), {"state": "pending", **BACK, "begun": False, "delay": 5.0, "returns": 1}),
     (Crashed(), {"state": "pending", **BACK, "crashes": 1, "outcome": "crashed", "told": DETAIL}),
     (
         Crashed(solo=True, detail="signal 11"),

@@ -133,6 +133,8 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     crashes: int = 0
     solo_deaths: int = 0
     returns: int = 0
+    begun: bool = True
+    """Whether it has ever run. If not, a job that waits again has no start, and may still expire."""
     delay: float = 0.0
     """Seconds from the broker's now to the next run; for pending and retrying only."""
     reason: str | None = None

@@ -173,10 +173,11 @@ def decide(
             return _settle(claim, State.SKIPPED, reason=reason, run=_entry(run, "skipped", reason))
         case Released(reason, started):
             entry = _entry(run, "released", reason) if started else None
-            return _back(claim, attempts=claim.attempts - 1, run=entry)
+            return _back(claim, claim.attempts - 1, begun=started, run=entry)
         case UnknownType():
             delay = UNKNOWN_DELAYS[min(claim.returns, len(UNKNOWN_DELAYS) - 1)]
-            return _back(claim, claim.attempts - 1, delay=delay, returns=claim.returns + 1)
+            returns = claim.returns + 1
+            return _back(claim, claim.attempts - 1, begun=False, delay=delay, returns=returns)
         case Crashed():
             return _after_crash(claim, ending, run)
         case _:
@@ -219,6 +220,7 @@ def _back(
     claim: Claim,
     attempts: int,
     *,
+    begun: bool = True,
     delay: float = 0.0,
     crashes: int | None = None,
     solo_deaths: int | None = None,
@@ -234,6 +236,7 @@ def _back(
         crashes=crashes,
         solo_deaths=solo_deaths,
         returns=returns,
+        begun=begun or attempts > 0 or claim.crashes > 0,
         delay=0.0 if cancelled else delay,
         reason=claim.cancel_reason if cancelled else None,
         run=run,
@@ -248,6 +251,7 @@ def _settle(
     crashes: int | None = None,
     solo_deaths: int | None = None,
     returns: int = 0,
+    begun: bool = True,
     delay: float = 0.0,
     reason: str | None = None,
     result: bytes | None = None,
@@ -262,6 +266,7 @@ def _settle(
         crashes=claim.crashes if crashes is None else crashes,
         solo_deaths=claim.solo_deaths if solo_deaths is None else solo_deaths,
         returns=returns,
+        begun=begun,
         delay=delay,
         reason=reason,
         result=result,

@@ -108,6 +108,7 @@ settlements = st.builds(
     crashes=st.integers(0, 2),
     solo_deaths=st.integers(0, 1),
     returns=st.integers(0, 1),
+    begun=st.booleans(),
     delay=st.one_of(st.just(0.0), durations),
     reason=reasons,
     result=sometimes(st.sampled_from([b"1", LARGE, b"NaN"])),

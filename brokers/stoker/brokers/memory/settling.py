@@ -57,6 +57,8 @@ def _write(store: Store, now: Instant, record: Record, settlement: Settlement) -
         record.completed_at = now.wall
         store.keys.release(record)
     else:
+        if not settlement.begun:
+            record.started_at = None
         record.scheduled_at = now.wall + delay
         record.ready = settlement.delay <= 0
     keep_progress(record, progress, message)

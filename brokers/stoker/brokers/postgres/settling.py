@@ -154,6 +154,7 @@ def _columns(fit: dict[Key, Settlement]) -> tuple[str, ...]:
         plain(each.crashes for each in given),
         plain(each.solo_deaths for each in given),
         plain(each.returns for each in given),
+        plain(each.begun for each in given),
         plain(each.delay for each in given),
         texts(each.reason for each in given),
         texts(each.error for each in given),
@@ -202,6 +203,7 @@ def _is_plain(settlement: Settlement) -> bool:
     return (
         settlement.state is State.COMPLETED
         and settlement.attempts == 1
+        and settlement.begun
         and not (settlement.crashes or settlement.solo_deaths or settlement.returns)
         and settlement.reason is None
         and settlement.error is None

@@ -47,7 +47,7 @@ async def _settle(
 def _refused(settlement: Settlement) -> list[Argument]:
     """Invalid where its token stands; else it is as late as any other."""
     words = id_bytes(settlement.id), id_bytes(settlement.token)
-    return [*words, "invalid", "", 0, 0, *beside(None, (), 0, 0)]
+    return [*words, "invalid", "", 0, 1, 0, *beside(None, (), 0, 0)]
 
 
 def _arguments(settlement: Settlement, keep_lines: int) -> list[Argument]:
@@ -75,6 +75,7 @@ def _arguments(settlement: Settlement, keep_lines: int) -> list[Argument]:
         str(state),
         "" if final else micros(settlement.delay),
         int(settlement.delay <= 0),
+        int(settlement.begun),
         len(fields),
         *fields,
         *beside(settlement.run, settlement.logs, settlement.dropped_logs, keep_lines),

@@ -159,6 +159,25 @@ class ExpiringPromises:
         await promote_all(broker)
         assert ids_of(await take(broker)) == [claim.id]
 
+    @pytest.mark.parametrize("delay", [0.0, 5.0], ids=["ready", "delayed"])
+    @pytest.mark.parametrize("seen_by", ["claim", "promote"])
+    async def test_a_claim_that_never_began_leaves_the_job_its_expiry(
+        self, broker: Broker, offset: Offset, seen_by: str, delay: float
+    ) -> None:
+        claim = await start(broker, new_job(expires=10.0))
+        await finish(broker, claim, State.PENDING, attempts=0, begun=False, delay=delay)
+        assert (await job_of(broker, claim.id)).started_at is None
+        if seen_by == "claim":
+            offset.advance(7)
+            await promote_all(broker)
+        offset.advance(20)
+        if seen_by == "claim":
+            assert await take(broker) == []
+        else:
+            assert (await broker.promote(10)).expired == 1
+        kept = await job_of(broker, claim.id)
+        assert (kept.state, kept.reason) == (State.SKIPPED, "expired")
+
     async def test_expired_ones_in_front_do_not_keep_a_claim_from_the_rest(
         self, broker: Broker, offset: Offset
     ) -> None:

@@ -1,19 +1,19 @@
 -- Where runs' jobs go next, each if its token is still the run's. What others have locked is passed over.
 -- Whoever waits for some of them is told.
--- takes: ids uuid[], tokens text[], states text[], attempts int[], crashes int[], solo_deaths int[], returns int[], delays float8[], reasons text[], errors text[], results text[], progress float8[], messages text[], lines int[], dropped int[], keep int
+-- takes: ids uuid[], tokens text[], states text[], attempts int[], crashes int[], solo_deaths int[], returns int[], begun bool[], delays float8[], reasons text[], errors text[], results text[], progress float8[], messages text[], lines int[], dropped int[], keep int
 WITH given AS MATERIALIZED (
     SELECT * FROM unnest(
-        :ids, :tokens, :states, :attempts, :crashes, :solo_deaths, :returns, :delays, :reasons, :errors,
+        :ids, :tokens, :states, :attempts, :crashes, :solo_deaths, :returns, :begun, :delays, :reasons, :errors,
         :results, :progress, :messages, :lines, :dropped
     ) AS given (
-        id, token, state, attempts, crashes, solo_deaths, returns, delay, reason, error,
+        id, token, state, attempts, crashes, solo_deaths, returns, begun, delay, reason, error,
         result, progress, message, lines, dropped
     )
 ),
 held AS MATERIALIZED (
     SELECT
         job.*, given.attempts AS runs, given.crashes AS deaths, given.solo_deaths AS solo,
-        given.returns AS given_back, given.delay, given.reason AS why, given.error AS failure,
+        given.returns AS given_back, given.begun, given.delay, given.reason AS why, given.error AS failure,
         given.result, given.lines, given.state IN ('pending', 'retrying') AND job.cancel_requested AS wished,
         CASE
             WHEN given.state IN ('pending', 'retrying') AND job.cancel_requested THEN 'cancelled'
@@ -49,7 +49,7 @@ gone AS (
 waiting AS (
     UPDATE stoker.job SET
         state = held.next, ready = held.delay <= 0, token = NULL, lease_until = NULL,
-        settled_token = held.token, attempts = runs, crashes = deaths, solo_deaths = solo,
+        settled_token = held.token, started_at = CASE WHEN held.begun THEN held.started_at END, attempts = runs, crashes = deaths, solo_deaths = solo,
         returns = given_back, scheduled_at = statement_timestamp() + make_interval(secs => held.delay),
         reason = why, error = failure, progress = done, progress_message = saying,
         log_lines = held.log_lines + held.lines, dropped_logs = held.dropped_logs + dropping

@@ -1,7 +1,7 @@
 -- Runs end: each settlement is written if its token is the current one.
 -- ARGV, after the three of every script: log lines to keep; then for each settlement id, token, state
 -- (invalid for one that cannot be kept), delay in microseconds ('' for a final state), 1 if it is ready
--- at once, the number of fields and values of its record, these, and what is kept beside it (see
+-- at once, 1 if it has ever run, the number of fields and values of its record, these, and what is kept beside it (see
 -- keep_beside).
 -- Returns the names of queues with new ready jobs, and for each settlement 1 (accepted), 2 (already),
 -- 3 (invalid) or 0 (lost).
@@ -24,6 +24,12 @@ local function wait_again(written, id, queue, priority, state, scheduled, ready)
   count(queue, waiting_name(state, entry), 1)
 end
 
+local function never_began(id, record)
+  redis.call('HDEL', record, 'started')
+  local expires = redis.call('HGET', record, 'expires')
+  if expires then redis.call('ZADD', prefix .. 'expiring', expires, id) end
+end
+
 local function finish(written, id, queue, state, key)
   append(written, 'completed', at)
   later('ZADD', prefix .. 'ended:' .. state, at, id)
@@ -32,7 +38,7 @@ local function finish(written, id, queue, state, key)
   ended[#ended + 1] = id
 end
 
-local function settle(id, token, state, delay, ready, first, last)
+local function settle(id, token, state, delay, ready, begun, first, last)
   local record = prefix .. 'job:' .. id
   local current, before, queue, priority, entry, created, key, wish, reason, worker = unpack(
     redis.call('HMGET', record, 'token', 'settled_token', 'queue', 'priority', 'entry', 'created',
@@ -54,6 +60,7 @@ local function settle(id, token, state, delay, ready, first, last)
     finish(written, id, queue, state, key)
   else
     wait_again(written, id, queue, priority, state, now + delay, ready)
+    if not begun then never_began(id, record) end
   end
   redis.call(unpack(written))
   if cancelled then
@@ -66,9 +73,10 @@ end
 
 local verdicts, place = {}, 5
 while place <= #ARGV do
-  local id, token, state, delay, ready, number = unpack(ARGV, place, place + 5)
-  local behind = place + 6 + number
-  local verdict, worker = settle(id, token, state, delay, ready == '1', place + 6, behind - 1)
+  local id, token, state, delay, ready, begun, number = unpack(ARGV, place, place + 6)
+  local behind = place + 7 + number
+  local verdict, worker = settle(
+    id, token, state, delay, ready == '1', begun == '1', place + 7, behind - 1)
   place = keep_beside(verdict == 1 and id, behind, worker, keep)
   verdicts[#verdicts + 1] = verdict
 end
