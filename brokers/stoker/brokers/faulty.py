@@ -22,6 +22,7 @@ from stoker.jobs.operating import (
     Worker,
 )
 from stoker.jobs.patterns import QueueSet
+from stoker.jobs.recurring import Change, Changed, RecurringPage
 
 
 class FaultyBroker:
@@ -133,6 +134,30 @@ class FaultyBroker:
 
     async def pauses(self) -> list[Pause]:
         return await self._around("pauses", self._inner.pauses)
+
+    # Timetable
+
+    async def recurring(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> RecurringPage:
+        return await self._around(
+            "recurring",
+            lambda: self._inner.recurring(ids=ids, names=names, limit=limit, cursor=cursor),
+        )
+
+    async def recurring_count(self) -> int:
+        return await self._around("recurring_count", self._inner.recurring_count)
+
+    async def due(self, limit: int) -> RecurringPage:
+        return await self._around("due", lambda: self._inner.due(limit))
+
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        return await self._around("change", lambda: self._inner.change(changes))
 
     # Crew
 

@@ -15,7 +15,8 @@ What every broker promises; each is a section of `stoker.brokers.conformance`:
    `renew` delivers, and that claim, settle (to a waiting state), retry and reclaim respect.
 7. A lost hint delays a job by one poll at most; it never loses it.
 8. Counts are read, never counted; their sum with the pruned equals what was enqueued.
-9. (One slot of a schedule gives one job: with the timetable.)
+9. One slot of a schedule gives one job, however many daemons, restarts and clock jumps: a row of the
+   timetable is written, with the jobs of its slots, only if its revision still stands.
 10. In settle and report one bad item never sinks its batch mates. No log line of a short job is lost.
 11. Renewing and reclaiming skip what a caller's transaction has locked; it is neither lost nor expired.
 
@@ -29,6 +30,7 @@ from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
 from typing import Any, Protocol, Self
 
+from stoker.brokers.timetable import Timetable
 from stoker.jobs.job import (
     Claim,
     Enqueued,
@@ -211,7 +213,7 @@ class Transactional(Protocol):
     async def settle_in(self, connection: Any, settlement: Settlement) -> Verdict: ...
 
 
-class Broker(Inbox, Work, Upkeep, Operate, Crew, Transactional, Protocol):
+class Broker(Inbox, Work, Upkeep, Operate, Timetable, Crew, Transactional, Protocol):
     """Everything. Entered as an async context manager, it is connected; left, closed."""
 
     capabilities: frozenset[str]

@@ -37,6 +37,11 @@ from stoker.brokers.conformance.promises.reclaiming import (
 from stoker.brokers.conformance.promises.retention import RetentionPromises
 from stoker.brokers.conformance.promises.retrying import RetryingPromises
 from stoker.brokers.conformance.promises.settling import ResendingPromises, SettlingPromises
+from stoker.brokers.conformance.promises.timetable import (
+    DuePromises,
+    SlotPromises,
+    TimetablePromises,
+)
 from stoker.brokers.conformance.promises.transactions import (
     EnqueueInPromises,
     SettleInPromises,
@@ -90,6 +95,9 @@ class BrokerContract(Fixtures):
     TestFiltering = FilteringPromises
     TestCrew = CrewPromises
     TestRacing = RacingPromises
+    TestTimetable = TimetablePromises
+    TestDue = DuePromises
+    TestSlots = SlotPromises
 
 
 class HintsContract:

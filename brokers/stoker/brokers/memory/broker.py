@@ -6,7 +6,16 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from stoker.brokers.instant import SECOND, HostClock, micros
-from stoker.brokers.memory import claiming, enqueueing, looking, operating, reporting, settling, upkeep
+from stoker.brokers.memory import (
+    claiming,
+    enqueueing,
+    looking,
+    operating,
+    reporting,
+    settling,
+    timetable,
+    upkeep,
+)
 from stoker.brokers.memory.access import Access
 from stoker.brokers.memory.store import Store
 from stoker.jobs.clock import Offset
@@ -27,6 +36,7 @@ from stoker.jobs.operating import (
     Worker,
 )
 from stoker.jobs.patterns import QueueSet
+from stoker.jobs.recurring import Change, Changed, RecurringPage
 
 
 class MemoryBroker:
@@ -178,6 +188,31 @@ class MemoryBroker:
 
     async def pauses(self) -> list[Pause]:
         return await self._do(lambda store, _: store.queues.pauses())
+
+    # Timetable
+
+    async def recurring(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> RecurringPage:
+        return await self._do(
+            lambda store, now: timetable.recurring(store, now, ids, names, limit, cursor)
+        )
+
+    async def recurring_count(self) -> int:
+        return await self._do(lambda store, _: len(store.recurring))
+
+    async def due(self, limit: int) -> RecurringPage:
+        return await self._do(lambda store, now: timetable.due(store, now, limit))
+
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        if not changes:
+            return []
+        return await self._do(lambda store, now: timetable.change(store, now, changes))
 
     # Crew
 

@@ -21,7 +21,7 @@ def enqueue(store: Store, now: Instant, jobs: Sequence[NewJob]) -> list[Enqueued
 
 
 def _one(store: Store, now: Instant, job: NewJob, record: Record) -> Enqueued:
-    if _known(store, now, job.id):
+    if is_known(store, now, job.id):
         return Enqueued(job.id, False)
     if job.unique is not None:
         holder = store.keys.holder(job.queue, job.unique.key, now.wall)
@@ -34,7 +34,8 @@ def _one(store: Store, now: Instant, job: NewJob, record: Record) -> Enqueued:
     return Enqueued(job.id, True)
 
 
-def _known(store: Store, now: Instant, id: str) -> bool:
+def is_known(store: Store, now: Instant, id: str) -> bool:
+    """Whether this id is a job's, or was one's not long ago."""
     return id in store.jobs or store.tombstones.knows(id, now.wall)
 
 
@@ -43,7 +44,7 @@ def _refuse_conflicts(store: Store, now: Instant, jobs: Sequence[NewJob]) -> Non
     new: set[str] = set()
     held: dict[tuple[str, str], str] = {}
     for job in jobs:
-        if job.id in new or _known(store, now, job.id):
+        if job.id in new or is_known(store, now, job.id):
             continue
         if job.unique is not None:
             key = job.unique.key

@@ -8,6 +8,7 @@ from stoker.brokers.memory.queues import Queues
 from stoker.brokers.memory.record import Record
 from stoker.brokers.notes import Notes
 from stoker.jobs.operating import TypeInfo, Worker
+from stoker.jobs.recurring import Recurring
 from stoker.jobs.state import FINAL, State
 
 _PENDING, _RETRYING, _RUNNING = State.PENDING, State.RETRYING, State.RUNNING
@@ -38,6 +39,7 @@ class Store:
         self.tombstones = Tombstones()
         self.workers: dict[str, Worker] = {}
         self.types: dict[str, TypeInfo] = {}
+        self.recurring: dict[str, Recurring] = {}
         self.notes = Notes()
         self._last_seq = 0
 

@@ -7,7 +7,16 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from stoker.brokers.instant import HostClock, micros
-from stoker.brokers.sqlite import claiming, enqueueing, looking, operating, reporting, settling, upkeep
+from stoker.brokers.sqlite import (
+    claiming,
+    enqueueing,
+    looking,
+    operating,
+    reporting,
+    settling,
+    timetable,
+    upkeep,
+)
 from stoker.brokers.sqlite.address import Address, parse
 from stoker.brokers.sqlite.joining import joined
 from stoker.brokers.sqlite.migrating import migrate
@@ -34,6 +43,7 @@ from stoker.jobs.operating import (
     Worker,
 )
 from stoker.jobs.patterns import QueueSet
+from stoker.jobs.recurring import Change, Changed, RecurringPage
 
 T = TypeVar("T")
 
@@ -229,6 +239,29 @@ class SqliteBroker:
 
     async def pauses(self) -> list[Pause]:
         return await self._read(looking.pauses)
+
+    # Timetable
+
+    async def recurring(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> RecurringPage:
+        return await self._read(lambda reading: timetable.recurring(reading, ids, names, limit, cursor))
+
+    async def recurring_count(self) -> int:
+        return await self._read(timetable.count)
+
+    async def due(self, limit: int) -> RecurringPage:
+        return await self._read(lambda reading: timetable.due(reading, limit))
+
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        if not changes:
+            return []
+        return await self._write(lambda tx: timetable.change(tx, changes))
 
     # Crew
 

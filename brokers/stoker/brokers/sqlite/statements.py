@@ -41,11 +41,19 @@ class Statements(msgspec.Struct, frozen=True):
     reclaim_take: str
     reclaim_worker: str
     renew: str
+    recurring_add: str
+    recurring_change: str
+    recurring_due: str
+    recurring_named: str
+    recurring_next: str
+    recurring_page: str
+    recurring_remove: str
     report: str
     retry: str
     run_add: str
     settle: str
     settle_alike: str
+    skip: str
     standing: str
     tally_fold: str
     tally_read: str

@@ -1,0 +1,374 @@
+"""Recurring jobs: rows that are written if their revision stands, together with their slots' jobs."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import anyio
+import msgspec
+import pytest
+
+from stoker.brokers.conformance.making import (
+    counts_of,
+    finish,
+    ids_of,
+    job_of,
+    new_job,
+    state_of,
+    take,
+)
+from stoker.brokers.protocol import Broker
+from stoker.jobs.clock import Offset
+from stoker.jobs.ids import derived_id
+from stoker.jobs.job import Holding, NewJob
+from stoker.jobs.operating import Query
+from stoker.jobs.recurring import (
+    Change,
+    Changed,
+    Recurring,
+    Schedule,
+    Seen,
+    Skip,
+    recurring_id,
+)
+from stoker.jobs.state import State
+
+PAST = datetime(2020, 1, 1, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+RACERS = 4
+SLOTS = 25
+
+
+def new_row(name: str = "nightly", **changes: Any) -> Recurring:
+    """A row that has not been written yet, due long ago."""
+    schedule = Schedule(type="clean", line="0 * * * *", queue=changes.pop("queue", "q"))
+    fields: dict[str, Any] = {
+        "id": recurring_id(name, schedule.queue),
+        "name": name,
+        "declared": schedule,
+        "cursor": PAST,
+        "planned": True,
+        "next_at": PAST + HOUR,
+        "created_at": PAST,
+        "updated_at": PAST,
+        "revision": 1,
+        **changes,
+    }
+    return Recurring(**fields)
+
+
+def after(row: Recurring, **changes: Any) -> Recurring:
+    """The same row, changed once more."""
+    return msgspec.structs.replace(row, revision=row.revision + 1, **changes)
+
+
+def written(row: Recurring, *jobs: NewJob, skipped: tuple[Skip, ...] = ()) -> Change:
+    return Change(id=row.id, expected=row.revision - 1, row=row, jobs=jobs, skipped=skipped)
+
+
+def slot_job(row: Recurring, slot: datetime, **changes: Any) -> NewJob:
+    id = derived_id(row.queue, row.id, slot.timestamp())
+    return new_job(row.queue, id=id, recurring_id=row.id, at=slot, **changes)
+
+
+async def put(broker: Broker, *rows: Recurring) -> None:
+    """Write these, of which each must be acceptable."""
+    changed = await broker.change([written(row) for row in rows])
+    assert [each.accepted for each in changed] == [True] * len(rows)
+
+
+async def rows_of(broker: Broker) -> list[Recurring]:
+    return list((await broker.recurring(limit=10_000)).items)
+
+
+class TimetablePromises:
+    async def test_at_first_there_is_nothing(self, broker: Broker) -> None:
+        page = await broker.recurring()
+        assert (page.items, page.next_cursor, await broker.recurring_count()) == ((), None, 0)
+        assert (await broker.due(10)).items == ()
+        assert (await broker.due(10)).next_due is None
+
+    async def test_a_row_is_kept_as_it_was_written(self, broker: Broker, second: Broker) -> None:
+        schedule = Schedule(
+            type="mail.send",
+            line="0 0 8 * * mon",
+            timezone="Europe/Vienna",
+            queue="mail",
+            priority=9,
+            payload=msgspec.Raw(b'{"to":"\xc3\xa4@example.org"}'),
+            max_attempts=2,
+            timeout=1.5,
+            expires=60.0,
+            tags=("a", "ä"),
+            unique=Holding("k", 60.0),
+            overlap="queue",
+            catchup="all",
+            catchup_limit=7,
+            jitter=30.0,
+            starts_at=PAST,
+            ends_at=PAST + HOUR,
+        )
+        seen = Seen(PAST, PAST + HOUR)
+        row = Recurring(
+            id=recurring_id("Ämter", "mail"),
+            name="Ämter",
+            owner="config",
+            service="billing",
+            declared=schedule,
+            edited=msgspec.structs.replace(schedule, line="never"),
+            version="1.2",
+            versions={"1.2": seen},
+            enabled=False,
+            resumes_at=PAST + HOUR,
+            cursor=PAST + timedelta(microseconds=1),
+            planned=True,
+            next_at=PAST + HOUR,
+            held=True,
+            active=("one", "two"),
+            last_job="two",
+            last_slot=PAST,
+            missed=3,
+            trouble="no",
+            created_at=PAST,
+            updated_at=PAST,
+            revision=1,
+        )
+        await put(broker, row)
+        assert await rows_of(second) == [row]
+
+    async def test_a_row_is_found_by_id_and_by_name(self, broker: Broker) -> None:
+        rows = [new_row(name) for name in "abcd"]
+        await put(broker, *rows)
+        by_id = await broker.recurring(ids=[rows[2].id, "unknown", rows[0].id])
+        assert by_id.items == (rows[0], rows[2])
+        by_name = await broker.recurring(names=["d", "nobody", "b", "nul \0"])
+        assert by_name.items == (rows[1], rows[3])
+        assert (await broker.recurring(names=[])).items == ()
+
+    async def test_pages_are_by_name_and_go_on_after_the_last(self, broker: Broker) -> None:
+        await put(broker, *(new_row(name) for name in ["c", "a", "é", "b", "Z"]))
+        names: list[str] = []
+        cursor = None
+        while True:
+            page = await broker.recurring(limit=2, cursor=cursor)
+            assert len(page.items) <= 2
+            names += [row.name for row in page.items]
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        assert names == ["Z", "a", "b", "c", "é"]
+        assert await broker.recurring_count() == 5
+
+    async def test_a_page_says_the_stores_time(self, broker: Broker, offset: Offset) -> None:
+        before = (await broker.recurring()).now
+        offset.advance(1000)
+        assert timedelta(seconds=1000) <= (await broker.due(1)).now - before < timedelta(seconds=1100)
+
+    async def test_no_changes_are_no_changes(self, broker: Broker) -> None:
+        assert await broker.change([]) == []
+
+    async def test_a_change_whose_revision_does_not_stand_writes_nothing(self, broker: Broker) -> None:
+        row = new_row()
+        await put(broker, row)
+        await put(broker, after(row, missed=1))
+        late = after(row, missed=2)
+        job = slot_job(row, PAST)
+        skip = Skip(slot_job(row, PAST + HOUR), "overlap")
+        assert await broker.change([written(late, job, skipped=(skip,))]) == [Changed(False)]
+        assert [each.missed for each in await rows_of(broker)] == [1]
+        assert await broker.get([job.id, skip.job.id]) == [None, None]
+
+    async def test_a_row_that_is_there_is_not_new(self, broker: Broker) -> None:
+        row = new_row()
+        await put(broker, row)
+        assert await broker.change([written(row, slot_job(row, PAST))]) == [Changed(False)]
+        assert (await counts_of(broker, "q")).total == 0
+
+    async def test_a_name_is_given_once(self, broker: Broker) -> None:
+        await put(broker, new_row("same", queue="one"))
+        assert await broker.change([written(new_row("same", queue="two"))]) == [Changed(False)]
+        assert await broker.recurring_count() == 1
+
+    async def test_a_change_of_what_is_not_there_writes_nothing(self, broker: Broker) -> None:
+        row = new_row()
+        assert await broker.change([written(after(row))]) == [Changed(False)]
+        assert await broker.change([Change(id=row.id, expected=1, row=None)]) == [Changed(False)]
+
+    async def test_a_row_is_taken_away(self, broker: Broker) -> None:
+        row, other = new_row("a"), new_row("b")
+        await put(broker, row, other)
+        assert await broker.change([Change(id=row.id, expected=1, row=None)]) == [Changed(True)]
+        assert await rows_of(broker) == [other]
+        assert (await broker.due(10)).items == (other,)
+        await put(broker, row)  # its name is free again
+
+    async def test_one_change_that_comes_late_does_not_keep_the_others(self, broker: Broker) -> None:
+        rows = [new_row(name) for name in "abc"]
+        await put(broker, *rows)
+        await put(broker, after(rows[1]))
+        changed = await broker.change([written(after(row, missed=1)) for row in rows])
+        assert [each.accepted for each in changed] == [True, False, True]
+        assert [row.missed for row in await rows_of(broker)] == [1, 0, 1]
+
+
+class DuePromises:
+    async def test_what_is_due_comes_earliest_first(self, broker: Broker) -> None:
+        times = {"b": PAST + HOUR, "c": PAST, "a": PAST + 2 * HOUR}
+        await put(broker, *(new_row(name, next_at=at) for name, at in times.items()))
+        assert [row.name for row in (await broker.due(10)).items] == ["c", "b", "a"]
+        assert [row.name for row in (await broker.due(2)).items] == ["c", "b"]
+
+    async def test_what_is_due_later_is_not_yet(self, broker: Broker, offset: Offset) -> None:
+        now = (await broker.due(1)).now
+        later, latest = now + HOUR, now + 3 * HOUR
+        await put(broker, new_row("later", next_at=later), new_row("latest", next_at=latest))
+        page = await broker.due(10)
+        assert (page.items, page.next_due) == ((), later)
+        offset.advance(3600)
+        page = await broker.due(10)
+        assert ([row.name for row in page.items], page.next_due) == (["later"], latest)
+
+    async def test_the_rest_of_what_is_due_is_next(self, broker: Broker) -> None:
+        await put(broker, *(new_row(name, next_at=PAST) for name in "abc"))
+        page = await broker.due(2)
+        assert (len(page.items), page.next_due) == (2, PAST)
+
+    async def test_what_never_comes_and_what_is_off_is_not_due(self, broker: Broker) -> None:
+        await put(broker, new_row("never", next_at=None), new_row("off", enabled=False))
+        page = await broker.due(10)
+        assert (page.items, page.next_due) == ((), None)
+
+    async def test_what_is_not_planned_yet_is_due(self, broker: Broker) -> None:
+        await put(broker, new_row(planned=False, next_at=None))
+        assert len((await broker.due(10)).items) == 1
+
+    async def test_what_is_off_for_a_while_is_due_when_that_is_over(
+        self, broker: Broker, offset: Offset
+    ) -> None:
+        now = (await broker.due(1)).now
+        await put(broker, new_row(enabled=False, resumes_at=now + HOUR))
+        assert (await broker.due(10)).items == ()
+        offset.advance(3600)
+        assert len((await broker.due(10)).items) == 1
+
+    async def test_a_change_moves_it(self, broker: Broker) -> None:
+        row = new_row()
+        await put(broker, row)
+        await put(broker, after(row, next_at=None))
+        assert (await broker.due(10)).items == ()
+
+    async def test_a_clock_that_is_set_back_makes_nothing_due(
+        self, broker: Broker, offset: Offset
+    ) -> None:
+        row = new_row(next_at=(await broker.due(1)).now)
+        await put(broker, row)
+        offset.advance(-3 * 3600)
+        assert (await broker.due(10)).items == ()
+        offset.advance(3 * 3600 + 1)
+        assert (await broker.due(10)).items == (row,)
+
+
+class SlotPromises:
+    async def test_a_change_brings_its_jobs(self, broker: Broker) -> None:
+        row = new_row()
+        await put(broker, row)
+        jobs = [slot_job(row, PAST), slot_job(row, PAST + HOUR, priority=9)]
+        (changed,) = await broker.change([written(after(row), *jobs)])
+        assert [(each.id, each.created) for each in changed.answers] == [(job.id, True) for job in jobs]
+        claims = await take(broker, 10)
+        assert ids_of(claims) == [jobs[1].id, jobs[0].id]
+        assert {claim.recurring_id for claim in claims} == {row.id}
+        assert claims[1].scheduled_at == PAST
+
+    async def test_a_slot_gives_one_job_whoever_asks_again(self, broker: Broker) -> None:
+        row = new_row()
+        job = slot_job(row, PAST)
+        await broker.change([written(row, job)])
+        (claim,) = await take(broker, 1)
+        await finish(broker, claim)
+        (changed,) = await broker.change([written(after(row), job)])
+        assert [(each.id, each.created) for each in changed.answers] == [(job.id, False)]
+        assert await state_of(broker, job.id) is State.COMPLETED
+        assert (await counts_of(broker, "q")).total == 1
+
+    async def test_a_key_that_is_held_is_answered_with_its_holder(self, broker: Broker) -> None:
+        holder = new_job("q", unique=Holding("k"))
+        await broker.enqueue([holder])
+        row = new_row()
+        (changed,) = await broker.change([written(row, slot_job(row, PAST, unique=Holding("k")))])
+        assert changed.accepted
+        assert [(each.id, each.created) for each in changed.answers] == [(holder.id, False)]
+
+    @pytest.mark.parametrize("late", [False, True], ids=["on time", "later"])
+    async def test_a_skipped_slot_is_a_job_that_has_ended(
+        self, broker: Broker, offset: Offset, late: bool
+    ) -> None:
+        row = new_row()
+        slot = (await broker.due(1)).now + HOUR if late else PAST
+        job = slot_job(row, slot, unique=Holding("k"), expires=1.0)
+        (changed,) = await broker.change([written(row, skipped=(Skip(job, "overlap"),))])
+        assert changed == Changed(True)
+        kept = await job_of(broker, job.id)
+        assert (kept.state, kept.reason, kept.recurring_id) == (State.SKIPPED, "overlap", row.id)
+        assert kept.completed_at is not None and kept.started_at is None
+        assert kept.scheduled_at == slot
+        counts = await counts_of(broker, "q")
+        assert (counts.skipped, counts.total) == (1, 1)
+        offset.advance(2 * 3600)
+        assert (await broker.promote(10)).expired == 0
+        assert await take(broker, 10) == []
+        page = await broker.find(Query(states=(State.SKIPPED,)))
+        assert [each.id for each in page.items] == [job.id]
+        key = new_job("q", unique=Holding("k"))
+        assert (await broker.enqueue([key]))[0].created  # a skipped one holds no key
+
+    async def test_whoever_waits_for_a_skipped_job_is_answered(self, broker: Broker) -> None:
+        row = new_row()
+        job = slot_job(row, PAST)
+        await broker.change([written(row, skipped=(Skip(job, "overlap"),))])
+        ended = await broker.settled(job.id, 5.0)
+        assert ended is not None and ended.state is State.SKIPPED
+
+    async def test_a_skipped_slot_is_not_skipped_again(self, broker: Broker) -> None:
+        row = new_row()
+        job = slot_job(row, PAST)
+        await broker.change([written(row, job)])
+        await broker.change([written(after(row), skipped=(Skip(job, "overlap"),))])
+        assert await state_of(broker, job.id) is State.PENDING
+        assert (await counts_of(broker, "q")).total == 1
+
+    async def test_a_skipped_job_can_be_retried(self, broker: Broker) -> None:
+        row = new_row()
+        job = slot_job(row, PAST)
+        await broker.change([written(row, skipped=(Skip(job, "overlap"),))])
+        (answer,) = await broker.retry([job.id])
+        assert answer.verdict == "retried"
+        assert ids_of(await take(broker, 1)) == [job.id]
+
+    async def test_racing_schedulers_make_one_job_of_a_slot(
+        self, broker: Broker, second: Broker
+    ) -> None:
+        first = new_row()
+        await put(broker, first)
+        slots = [PAST + number * HOUR for number in range(SLOTS)]
+
+        async def race(own: Broker) -> int:
+            won = 0
+            while True:
+                (row,) = (await own.recurring(ids=[first.id])).items
+                if row.missed == SLOTS:
+                    return won
+                step = after(row, missed=row.missed + 1)
+                (changed,) = await own.change([written(step, slot_job(row, slots[row.missed]))])
+                won += changed.accepted
+
+        wins: list[int] = []
+
+        async def racer(own: Broker) -> None:
+            wins.append(await race(own))
+
+        async with anyio.create_task_group() as group:
+            for number in range(RACERS):
+                group.start_soon(racer, (broker, second)[number % 2])
+        assert sum(wins) == SLOTS
+        claims = await take(broker, 10 * SLOTS)
+        assert [claim.scheduled_at for claim in claims] == slots

@@ -1,0 +1,45 @@
+"""The part of the broker seam that keeps recurring jobs: rows, written whole, guarded by a revision."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from stoker.jobs.recurring import Change, Changed, RecurringPage
+
+
+class Timetable(Protocol):
+    """For schedulers, clients, pages and the command line.
+
+    A row is read, decided about in plain code, and written back only if its revision still stands. So
+    of any number of schedulers that see the same slot, one writes; the others learn that they are late.
+    """
+
+    async def recurring(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> RecurringPage:
+        """Rows, by name. With ids or names, those of them that are there, whatever the limit."""
+        ...
+
+    async def recurring_count(self) -> int:
+        """How many there are."""
+        ...
+
+    async def due(self, limit: int) -> RecurringPage:
+        """At most `limit` rows whose `due_at` has come, earliest first; and when the next one's does.
+
+        One look at an index, however many rows there are.
+        """
+        ...
+
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        """Write rows whose revision stands, each with its jobs and skipped jobs in one atomic step.
+
+        The jobs go in as by `enqueue`: one whose id is known, or whose unique key is held, is answered
+        with the one that stands. A skipped job is ended at once, with its reason, and holds no key. An
+        `expected` of 0 writes a row if there is none of its id or name.
+        """
+        ...
