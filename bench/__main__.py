@@ -1,28 +1,37 @@
 """Measure Stoker on this machine: `python bench`, with a table for people or `--json`.
 
-A real daemon (`python -m stoker.daemon run`) with a hundred slots works on an SQLite database, and the
-process that measures is its producer. `stoker bench` is the same without rounds, bare loop and parts.
+A real daemon (`python -m stoker.daemon run`) with a hundred slots works on each kind of store, and the
+process that measures is its producer. Servers are started for it. `stoker bench` is the same for one
+store, without rounds, bare loop and parts.
 """
 
 import argparse
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory, gettempdir
+from typing import Any
 
 from parts import parts
-from rounds import rounds
+from rounds import Found, Spread, rounds
+from servers import ENGINES, stores
 
 from stoker.daemon.command_line.printing import Column, print_json, print_line, print_pairs, print_table
 from stoker.daemon.measuring.figures import QUICK, Sizes
 from stoker.daemon.measuring.machine import machine
-from stoker.daemon.measuring.report import facts, number
+from stoker.daemon.measuring.report import Line, facts, number
+from stoker.daemon.measuring.stores import Stores
+
+NAMES = {"sqlite": "SQLite", "postgres": "Postgres", "redis": "Redis", "valkey": "Valkey"}
 
 
 def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python bench", description="Measure Stoker on this machine.")
     parser.add_argument("--quick", action="store_true", help="one short round")
     parser.add_argument("--rounds", type=int, help="how often to measure all (3)")
+    parser.add_argument("--only", type=_engines, default=ENGINES, help="such as postgres,redis")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     parser.add_argument(
         "--folder",
@@ -33,33 +42,61 @@ def options() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _engines(text: str) -> tuple[str, ...]:
+    if unknown := set(text.split(",")) - set(ENGINES):
+        raise argparse.ArgumentTypeError(f"{', '.join(unknown)} is none of {', '.join(ENGINES)}")
+    return tuple(text.split(","))
+
+
 async def main(asked: argparse.Namespace) -> None:
-    sizes = QUICK if asked.quick else Sizes()
-    count = asked.rounds or (1 if asked.quick else 3)
     here = machine(asked.folder)
-    found = await rounds(asked.folder, sizes, count, tell=tell)
-    tell("where the microseconds go")
-    with TemporaryDirectory(prefix="stoker-bench-", dir=asked.folder) as name:
-        where = await parts(Path(name), sizes.drained)
+    with ExitStack() as running, TemporaryDirectory(prefix="stoker-bench-", dir=asked.folder) as name:
+        engines = {engine: running.enter_context(stores(engine, Path(name))) for engine in asked.only}
+        found = await _figures(asked, engines)
     if asked.json:
-        print_json({"machine": here, "rounds": count, "figures": found, "parts": where})
+        print_json({"machine": here, **found})
         return
     print_pairs(facts(here))
-    print_line()
+    for title, by_engine in found.items():
+        print_line()
+        _print_table(title, by_engine)
+
+
+async def _figures(asked: argparse.Namespace, engines: Mapping[str, Stores]) -> dict[str, Any]:
+    sizes = QUICK if asked.quick else Sizes()
+    found = await rounds(engines, sizes, asked.rounds or (1 if asked.quick else 3), tell=tell)
+    where = {}
+    for engine, its in engines.items():
+        tell(f"{engine}: where the microseconds go")
+        where[engine] = await parts(engine, its, sizes.drained)
+    return {"figure": found, "where the microseconds of a no-op job go": where}
+
+
+def _print_table(title: str, found: Found | Mapping[str, Sequence[Line]]) -> None:
+    """One line for each figure that any engine has, one column for each engine."""
+    cells = {engine: {one.name: one for one in its} for engine, its in found.items()}
+    names = list(dict.fromkeys(name for its in cells.values() for name in its))
     print_table(
+        [Column(title), *(Column(NAMES[engine], right=True) for engine in cells), Column("unit")],
         [
-            Column("figure"),
-            *(Column(name, right=True) for name in ("median", "from", "to")),
-            Column("unit"),
-        ],
-        [
-            (one.name, number(one.median), number(one.least), number(one.most), one.unit)
-            for one in found
+            (
+                name,
+                *(_cell(its.get(name)) for its in cells.values()),
+                next(its[name].unit for its in cells.values() if name in its),
+            )
+            for name in names
         ],
     )
-    print_line()
-    columns = [Column("where the microseconds of a no-op job go"), Column("CPU", right=True)]
-    print_table(columns, [(line.name, f"{line.value:.1f} {line.unit}") for line in where])
+
+
+def _cell(one: Spread | Line | None) -> str:
+    if one is None:
+        return ""
+    if isinstance(one, Line):
+        return number(one.value)
+    if one.least == one.most:
+        return number(one.median)
+    return f"{number(one.median)} ({number(one.least)}-{number(one.most)})"
 
 
 def tell(what: str) -> None:

@@ -1,15 +1,14 @@
 """The same measures several times: one run says little on a machine that others use as well."""
 
 import statistics
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 from bare_loop import bare_loop
 
 from stoker.daemon.measuring.figures import Sizes, figures
 from stoker.daemon.measuring.report import Line, lines
+from stoker.daemon.measuring.stores import Stores
 
 
 class Spread(msgspec.Struct, frozen=True):
@@ -22,22 +21,28 @@ class Spread(msgspec.Struct, frozen=True):
     unit: str
 
 
+Found = Mapping[str, Sequence[Spread]]
+"""The figures of each engine."""
+
+
 async def rounds(
-    folder: Path, sizes: Sizes, count: int, *, tell: Callable[[str], None]
-) -> list[Spread]:
-    """Measure so many times, the bare loop each time beside the daemon."""
-    found = []
+    engines: Mapping[str, Stores], sizes: Sizes, count: int, *, tell: Callable[[str], None]
+) -> Found:
+    """Measure so many times, each time one engine after the other, and the bare loop beside each."""
+    found: dict[str, list[list[Line]]] = {engine: [] for engine in engines}
     for number in range(1, count + 1):
-        _in_round(tell, number, count)("the bare loop")
-        with TemporaryDirectory(prefix="stoker-bench-", dir=folder) as name:
-            bare = await bare_loop(Path(name), sizes.drained)
-        measured = await figures(folder, sizes, tell=_in_round(tell, number, count))
-        found.append([Line("bare loop, the same writes", bare, "jobs/s"), *lines(measured)])
-    return spreads(found)
+        for engine, stores in engines.items():
+            told = _in_round(tell, f"round {number} of {count}, {engine}")
+            told("the bare loop")
+            async with stores.empty() as store:
+                bare = await bare_loop(engine, store, sizes.drained)
+            measured = await figures(stores, sizes, tell=told)
+            found[engine].append([Line("bare loop, the same writes", bare, "jobs/s"), *lines(measured)])
+    return {engine: spreads(several) for engine, several in found.items()}
 
 
-def _in_round(tell: Callable[[str], None], number: int, count: int) -> Callable[[str], None]:
-    return lambda what: tell(f"round {number} of {count}: {what}")
+def _in_round(tell: Callable[[str], None], which: str) -> Callable[[str], None]:
+    return lambda what: tell(f"{which}: {what}")
 
 
 def spreads(found: Sequence[Sequence[Line]]) -> list[Spread]:

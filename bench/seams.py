@@ -8,7 +8,8 @@ lock, costs nothing. A seam itself costs about a microsecond: that is measured f
 import inspect
 import threading
 import time
-from collections.abc import Callable
+import types
+from collections.abc import Callable, Generator
 from typing import Any
 
 import msgspec
@@ -62,10 +63,7 @@ class Seams:
         self._spent.clear()
 
     def wrap(self, owner: Any, name: str, part: str) -> None:
-        """Make a seam of this function of a module or a class.
-
-        A coroutine must run through without waiting; else others' time is counted for it as well.
-        """
+        """Make a seam of this function of a module or a class. A coroutine that waits costs nothing."""
         function = inspect.getattr_static(owner, name)
         wrapped = self._coroutine if inspect.iscoroutinefunction(function) else self.seam
         setattr(owner, name, wrapped(function, part))
@@ -84,13 +82,26 @@ class Seams:
 
     def _coroutine(self, function: Callable[..., Any], part: str) -> Callable[..., Any]:
         async def seam(*args: Any, **kwargs: Any) -> Any:
-            stack = self._enter()
-            try:
-                return await function(*args, **kwargs)
-            finally:
-                self._leave(stack, part, self._awaits)
+            return await self._steps(function(*args, **kwargs), part)
 
         return seam
+
+    @types.coroutine
+    def _steps(self, running: Any, part: str) -> Generator[Any, Any, Any]:
+        """Each step between two waits is a call of its own."""
+        step, given = running.send, None
+        while True:
+            stack = self._enter()
+            try:
+                waited_for = step(given)
+            except StopIteration as end:
+                return end.value
+            finally:
+                self._leave(stack, part, self._awaits)
+            try:
+                step, given = running.send, (yield waited_for)
+            except BaseException as error:
+                step, given = running.throw, error
 
     def spent(self) -> list[Spent]:
         return list(self._spent.values())

@@ -54,6 +54,47 @@ def test_a_coroutine_is_counted_as_well() -> None:
     assert 20_000 <= spent(seams)["waited"].micros < 30_000
 
 
+def test_a_coroutine_that_waits_is_not_counted_meanwhile() -> None:
+    seams = Seams()
+
+    async def waiting(turn: asyncio.Event) -> str:
+        work(0.02)
+        await turn.wait()
+        work(0.02)
+        return "done"
+
+    async def main() -> str:
+        turn = asyncio.Event()
+        task = asyncio.create_task(seams._coroutine(waiting, "waiting")(turn))
+        await asyncio.sleep(0)
+        work(0.1)
+        turn.set()
+        return str(await task)
+
+    assert asyncio.run(main()) == "done"
+    assert spent(seams)["waiting"].calls == 2
+    assert 40_000 <= spent(seams)["waiting"].micros < 60_000
+
+
+def test_an_error_that_comes_while_a_coroutine_waits_gets_in() -> None:
+    seams = Seams()
+
+    async def waiting() -> str:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            return "cancelled"
+        return "never"
+
+    async def main() -> str:
+        task = asyncio.create_task(seams._coroutine(waiting, "waiting")())
+        await asyncio.sleep(0)
+        task.cancel()
+        return str(await task)
+
+    assert asyncio.run(main()) == "cancelled"
+
+
 def test_waiting_costs_nothing() -> None:
     seams = Seams()
     seams.seam(time.sleep, "asleep")(0.05)

