@@ -16,6 +16,8 @@ StokerError
 ├── LeaseLost                  a write came with a token that is no longer current
 ├── JobNotFound                no job has this id (any more)
 ├── NotRetryable               the job cannot be retried now
+├── RecurringNotFound          no recurring job has this id or name
+├── RecurringOwned             it belongs to code or configuration, which would bring it back
 ├── MissingExtra               an optional part is not installed
 └── NoResult                   `result()` has nothing to return
     ├── JobFailed
@@ -101,6 +103,14 @@ class JobNotFound(StokerError, LookupError):
 
 class NotRetryable(StokerError):
     """The job cannot be retried now; the text says why."""
+
+
+class RecurringNotFound(StokerError, LookupError):
+    """No recurring job has this id or name (any more)."""
+
+
+class RecurringOwned(StokerError):
+    """The recurring job belongs to code or configuration, which would bring it back."""
 
 
 class MissingExtra(StokerError, ImportError):
