@@ -7,10 +7,12 @@ import pytest
 
 from stoker.brokers import connect
 from stoker.brokers.conformance.making import ending, held, new_job, take
+from stoker.brokers.conformance.promises.timetable import PAST, after, new_row, put, slot_job, written
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerRefused
 from stoker.jobs.job import Holding
 from stoker.jobs.operating import Keep, Query, TypeInfo, Worker
+from stoker.jobs.recurring import Skip
 from stoker.jobs.state import State
 
 ROLE = "stoker_test_runs"
@@ -46,7 +48,11 @@ async def test_all_that_runs_needs_no_more_than_these_rights(least_url: str) -> 
         await broker.retry([second.id])
         await broker.cancel([second.id])
         await broker.pause("mail")
-        assert len((await broker.find(Query())).items) == 3
+        row, slot = new_row(), slot_job(new_row(), PAST)
+        await put(broker, row)
+        await broker.change([written(after(row), skipped=(Skip(slot, "overlap"),))])
+        assert len((await broker.due(10)).items) == await broker.recurring_count() == 1
+        assert len((await broker.find(Query())).items) == 4
         offset.advance(5 * 86400)
         assert (await broker.promote(10)).promoted == 1
         retention = {State.COMPLETED: Keep(age=60.0), State.CANCELLED: Keep(age=60.0)}

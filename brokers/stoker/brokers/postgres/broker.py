@@ -12,6 +12,7 @@ from stoker.brokers.postgres import (
     operating,
     reporting,
     settling,
+    timetable,
     upkeep,
 )
 from stoker.brokers.postgres.address import Address, parse
@@ -37,6 +38,7 @@ from stoker.jobs.operating import (
     Worker,
 )
 from stoker.jobs.patterns import QueueSet
+from stoker.jobs.recurring import Change, Changed, RecurringPage
 
 T = TypeVar("T")
 
@@ -215,6 +217,31 @@ class PostgresBroker:
 
     async def pauses(self) -> list[Pause]:
         return await self._do(looking.pauses)
+
+    # Timetable
+
+    async def recurring(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> RecurringPage:
+        return await self._do(lambda session: timetable.recurring(session, ids, names, limit, cursor))
+
+    async def recurring_count(self) -> int:
+        return await self._do(timetable.count)
+
+    async def due(self, limit: int) -> RecurringPage:
+        return await self._do(lambda session: timetable.due(session, limit))
+
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        if not changes:
+            return []
+        opened = self._open()
+        letter = any(each.jobs for each in changes) and opened.teller.lets_go_along()
+        return await opened.do(lambda session: timetable.change(session, changes, letter=letter))
 
     # Crew
 

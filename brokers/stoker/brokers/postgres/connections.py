@@ -66,6 +66,9 @@ class Own(Session):
 
     @asynccontextmanager
     async def whole(self) -> AsyncIterator[None]:
+        if self.connection.info.transaction_status != TransactionStatus.IDLE:
+            yield  # within another, which makes it whole
+            return
         await self.connection.execute("BEGIN", prepare=False)
         try:
             yield

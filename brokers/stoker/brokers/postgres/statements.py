@@ -17,8 +17,10 @@ class Statements(msgspec.Struct, frozen=True):
     wait_for: str
     beside: str
     cancel: str
+    change: str
     claim: str
     depart: str
+    due: str
     enqueue: str
     enqueue_undo: str
     expire: str
@@ -42,6 +44,9 @@ class Statements(msgspec.Struct, frozen=True):
     publish: str
     put: str
     reclaim: str
+    recurring_count: str
+    recurring_named: str
+    recurring_page: str
     renew: str
     report: str
     resume: str
@@ -50,6 +55,7 @@ class Statements(msgspec.Struct, frozen=True):
     retry_look: str
     run_add: str
     settle: str
+    skip: str
     standing: str
     tally_fold: str
     tally_read: str
