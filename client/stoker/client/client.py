@@ -2,9 +2,10 @@
 
 from stoker.client.enqueueing import Enqueueing
 from stoker.client.managing import Managing
+from stoker.client.scheduling import Scheduling
 
 
-class Client(Enqueueing, Managing):
+class Client(Enqueueing, Managing, Scheduling):
     """Jobs in a broker: to enqueue, wait for, look at, cancel and retry. For asyncio, on one loop.
 
     Given a URL it connects when it is entered and closes when it is left. Given a broker, which its

@@ -16,6 +16,7 @@ from stoker.client.options import Options, read_options
 from stoker.client.own_loop import OwnLoop
 from stoker.client.reach import BorrowedLoop, Reach
 from stoker.client.sync_handle import SyncJobHandle
+from stoker.client.sync_scheduling import SyncScheduling
 from stoker.client.ticket import Ticket
 from stoker.jobs.calls import Call
 from stoker.jobs.codec import MAX_PAYLOAD
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class SyncClient:
+class SyncClient(SyncScheduling):
     """A `Client` without the `await`: the same methods, each of which blocks until it is done.
 
     It connects on first use, so it can stand at the top of a module; `with` and `close` let go of the

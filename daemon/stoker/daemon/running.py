@@ -19,6 +19,7 @@ from stoker.daemon.configuration import Configuration
 from stoker.daemon.identity import worker_name
 from stoker.daemon.loading import load_handlers, load_middleware
 from stoker.daemon.logs import configure_logs
+from stoker.daemon.schedules import declarations
 from stoker.daemon.settings import Settings
 from stoker.daemon.stopping import Signals, Stopping
 from stoker.daemon.surroundings import Surroundings
@@ -69,6 +70,7 @@ async def _run_parent(around: Surroundings, signals: Signals) -> int:
         # Found now, in one sentence, and not by each child anew.
         handlers = load_handlers(around.settings, around.relative_to)
         load_middleware(around.settings.middleware)
+        declarations(around.settings, handlers)
         actor, workers = tree.parent(around, broker)
         stopping = Stopping(around, hurry=workers.hurry, running=lambda: None)
         signals.stop_with(stopping)

@@ -2,14 +2,15 @@
 
     daemon, processes: 1            daemon, processes: N           worker process (N of them)
     ├─ announcer                    ├─ upkeep                      ├─ announcer
-    ├─ pulse                        │  ├─ promoter                 ├─ pulse
-    ├─ keeper   (own thread)        │  ├─ sweeper                  ├─ keeper   (own thread)
+    ├─ declarer                     │  ├─ promoter                 ├─ declarer
+    ├─ pulse                        │  ├─ sweeper                  ├─ pulse
+    ├─ keeper   (own thread)        │  ├─ scheduler                ├─ keeper   (own thread)
     ├─ settler                      │  └─ janitor                  ├─ settler
     ├─ reporter                     └─ workers                     ├─ reporter
     ├─ runs     (drains)                                           ├─ runs     (drains)
     ├─ lanes    lane:…, one each                                   ├─ lanes
     ├─ listener                                                    └─ listener
-    └─ upkeep   promoter, sweeper, janitor
+    └─ upkeep   promoter, sweeper, scheduler, janitor
 
 Started from top to bottom, stopped from bottom to top: no more claims, what has not begun goes back,
 runs drain, outcomes are written, and the keeper renews to the end. Every supervisor restarts the one
@@ -19,7 +20,9 @@ that fell and nobody else: what they share (mailbox, table of runs) is the workp
 from collections.abc import Sequence
 
 from stoker.brokers.protocol import Broker
+from stoker.client.when import times_of
 from stoker.daemon.actors.announcer import Announcer
+from stoker.daemon.actors.declarer import Declarer
 from stoker.daemon.actors.janitor import Janitor
 from stoker.daemon.actors.keeper import Deliver, Keeper, Renewing
 from stoker.daemon.actors.keeper_thread import KeeperThread
@@ -27,6 +30,7 @@ from stoker.daemon.actors.lane import Lane
 from stoker.daemon.actors.listener import Listener
 from stoker.daemon.actors.promoter import Promoter
 from stoker.daemon.actors.reporter import Reporter
+from stoker.daemon.actors.scheduler import Scheduler
 from stoker.daemon.actors.settler import Settler
 from stoker.daemon.actors.stall import Pulse, StallWatch
 from stoker.daemon.actors.sweeper import Sweeper
@@ -75,6 +79,7 @@ def upkeep(around: Surroundings, broker: Broker) -> Supervisor:
         [
             Promoter(broker=broker, emit=around.emit, clock=around.clock),
             _sweeper(around, broker),
+            Scheduler(broker=broker, times=times_of, emit=around.emit, clock=around.clock),
             Janitor(broker=broker, retention=settings.retention, emit=around.emit, clock=around.clock),
         ],
         around,
@@ -118,7 +123,11 @@ def _working(place: Workplace) -> list[Actor]:
         clock=around.clock,
     )
     claiming = _supervisor("lanes", lanes, around)
-    return [_announcer(place), pulse, keeper, settler, _reporter(place), runs, claiming, listener]
+    declarer = Declarer(
+        broker=place.broker, declarations=place.declarations, emit=around.emit, clock=around.clock
+    )
+    saying: list[Actor] = [_announcer(place), declarer]
+    return [*saying, pulse, keeper, settler, _reporter(place), runs, claiming, listener]
 
 
 def _lanes(place: Workplace, keeper: KeeperThread) -> list[Lane]:

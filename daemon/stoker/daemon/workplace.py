@@ -4,7 +4,7 @@ Only what must be there before a job can run; the actors are `stoker.daemon.tree
 """
 
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 
@@ -19,6 +19,7 @@ from stoker.daemon.loading import load_handlers, load_middleware
 from stoker.daemon.runs.performing import Performer
 from stoker.daemon.runs.reach import Reach
 from stoker.daemon.runs.runs import Outbox, Runs
+from stoker.daemon.schedules import declarations
 from stoker.daemon.supervision.mailbox import Mailbox
 from stoker.daemon.supervision.rhythm import Patience
 from stoker.daemon.surroundings import Surroundings
@@ -26,6 +27,7 @@ from stoker.handlers.collecting import AnyHandler
 from stoker.handlers.resources import Resources
 from stoker.jobs.errors import BrokerRefused
 from stoker.jobs.events import ResourceNotClosed
+from stoker.jobs.rescheduling import Declaration
 
 EXIT_DOOMED = 75
 """The exit status of a process that must be replaced: a thread in it could not be ended."""
@@ -37,6 +39,7 @@ class Workplace(msgspec.Struct, frozen=True):
     around: Surroundings
     broker: Broker
     handlers: Mapping[str, AnyHandler]
+    declarations: Sequence[Declaration]
     outbox: Outbox
     runs: Runs
 
@@ -74,6 +77,7 @@ async def open_workplace(around: Surroundings, broker: Broker) -> AsyncIterator[
     settings = around.settings
     handlers = load_handlers(settings, around.relative_to)
     middleware = load_middleware(settings.middleware)
+    declared = declarations(settings, handlers) if settings.mode == "consumer" else []
     resources = Resources()
     threads = ThreadPoolExecutor(settings.max_concurrency, "stoker-handler")
     spec = ChildSpec(settings, around.name, around.relative_to)
@@ -109,7 +113,7 @@ async def open_workplace(around: Surroundings, broker: Broker) -> AsyncIterator[
         )
         reach.records = runs.records
         try:
-            yield Workplace(around, broker, handlers, outbox, runs)
+            yield Workplace(around, broker, handlers, declared, outbox, runs)
         finally:
             await pool.close()
             for error in await resources.close():

@@ -96,6 +96,20 @@ class SweepHeld(msgspec.Struct, frozen=True, gc=False):
     why: str
 
 
+class SlotsPassed(msgspec.Struct, frozen=True, gc=False):
+    """Slots of a recurring job have come, and were dealt with by this process."""
+
+    name: str
+    type: str
+    jobs: tuple[str, ...] = ()
+    """Ids of those that were put in."""
+    skipped: int = 0
+    """Slots kept as skipped jobs."""
+    missed: int = 0
+    """Slots that came while nothing ran, and were not made up."""
+    trouble: str | None = None
+
+
 class Pruned(msgspec.Struct, frozen=True, gc=False):
     count: int
 
@@ -179,6 +193,7 @@ Event = (
     | Promoted
     | Swept
     | SweepHeld
+    | SlotsPassed
     | Pruned
     | StoreLost
     | StoreBack

@@ -19,6 +19,10 @@ GRACE = timedelta(seconds=60)
 LOOK = timedelta(seconds=2)
 """How soon a held slot is looked at again; later, the longer it has waited."""
 LONGEST_LOOK = timedelta(seconds=30)
+MOST_ACTIVE = 100
+"""Jobs of a row that are looked at, at most, to see whether they have ended."""
+TROUBLE_LOOK = timedelta(minutes=1)
+"""How soon a row is looked at again whose line could not be read."""
 
 
 class Times(Protocol):
@@ -79,10 +83,41 @@ def job_of(row: Recurring, id: str, at: datetime | None) -> NewJob:
     return job
 
 
+def fired(row: Recurring, job: NewJob) -> Change:
+    """A job outside the slots, because somebody asks for one now."""
+    active = row.active if row.schedule.overlap == "allow" else (*row.active, job.id)
+    new = msgspec.structs.replace(
+        row, revision=row.revision + 1, active=active[-MOST_ACTIVE:], last_job=job.id
+    )
+    return Change(id=row.id, expected=row.revision, row=new, jobs=(job,))
+
+
+def coming(row: Recurring, times: Times, now: datetime, count: int) -> list[datetime]:
+    """Its next slots, as far as there are any."""
+    found: list[datetime] = []
+    at = max(now, _begin(row))
+    ends_at = row.schedule.ends_at
+    while len(found) < count:
+        slot = times.after(at)
+        if slot is None or (ends_at is not None and slot > ends_at):
+            break
+        found.append(slot)
+        at = slot
+    return found
+
+
 def not_made(row: Recurring, job: NewJob, reason: str) -> Change:
     """A slot whose job could not be put in, because its unique key is taken, is kept as skipped."""
     new = msgspec.structs.replace(row, revision=row.revision + 1)
     return Change(id=row.id, expected=row.revision, row=new, skipped=(Skip(job, reason),))
+
+
+def troubled(row: Recurring, trouble: str, now: datetime) -> Change:
+    """Its line cannot be read here: that is said; its slots wait for somebody who can, or an edit."""
+    new = msgspec.structs.replace(
+        row, revision=row.revision + 1, planned=True, next_at=now + TROUBLE_LOOK, trouble=trouble
+    )
+    return Change(id=row.id, expected=row.revision, row=new)
 
 
 def _begin(row: Recurring) -> datetime:

@@ -32,6 +32,13 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "queues list": ("queues:list_queues", "Queues: how deep, how old, paused or not."),
     "queues pause": ("queues:pause_queues", "Start no more jobs of a queue, or of a pattern."),
     "queues resume": ("queues:resume_queues", "Undo a pause."),
+    "recurring list": ("recurring:list_recurring", "Recurring jobs: what, when, whose, when next."),
+    "recurring add": ("recurring:add_recurring", "Have jobs made by themselves, or change when."),
+    "recurring toggle": ("recurring:toggle_recurring", "Switch a recurring job on or off."),
+    "recurring revert": ("recurring:revert_recurring", "Take back what was edited over the code."),
+    "recurring remove": ("recurring:remove_recurring", "Make no more jobs of it."),
+    "recurring fire": ("recurring:fire_recurring", "Put in a job of it now."),
+    "recurring next": ("recurring:next_times", "When a cron line comes next."),
     "workers list": ("crew:list_workers", "The worker processes, as they last announced themselves."),
     "types list": ("crew:list_types", "The types of jobs that daemons have published."),
     "check": ("check:check", "Check configuration, handlers and broker; status 1 if any is wrong."),
@@ -45,6 +52,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 GROUPS = {
     "jobs": "Look at jobs, cancel and retry them.",
     "queues": "Look at queues, pause and resume them.",
+    "recurring": "Look at recurring jobs, add them, switch them on and off.",
     "workers": "Look at workers.",
     "types": "Look at types of jobs.",
 }

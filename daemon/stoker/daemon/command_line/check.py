@@ -14,6 +14,7 @@ from stoker.daemon.command_line.printing import print_json, print_line
 from stoker.daemon.configuration import Configuration
 from stoker.daemon.configuration.configuration import DEFAULT
 from stoker.daemon.loading import load_handlers, load_middleware
+from stoker.daemon.schedules import declarations
 from stoker.daemon.settings import QueueLimit, Settings
 from stoker.handlers.protocol import AnyHandler
 from stoker.jobs.errors import ConfigError, StokerError
@@ -66,6 +67,7 @@ def _code(configuration: Configuration) -> Iterator[Finding]:
         handlers = load_handlers(settings, configuration.relative_to)
         yield Finding("handlers", "ok", _types(handlers))
         yield from _unworked(settings, handlers)
+        yield from _schedules(configuration, handlers)
     except StokerError as error:
         yield Finding("handlers", "wrong", _placed(configuration, "handlers", error))
     if settings.middleware:
@@ -74,6 +76,17 @@ def _code(configuration: Configuration) -> Iterator[Finding]:
             yield Finding("middleware", "ok", ", ".join(settings.middleware))
         except StokerError as error:
             yield Finding("middleware", "wrong", _placed(configuration, "middleware", error))
+
+
+def _schedules(configuration: Configuration, handlers: Mapping[str, AnyHandler]) -> Iterator[Finding]:
+    try:
+        found = declarations(configuration.settings, handlers)
+    except StokerError as error:
+        yield Finding("schedules", "wrong", _placed(configuration, "cron", error))
+        return
+    if found:
+        lines = ", ".join(f"{each.name} ({each.schedule.line})" for each in found)
+        yield Finding("schedules", "ok", lines)
 
 
 def _types(handlers: Mapping[str, AnyHandler]) -> str:

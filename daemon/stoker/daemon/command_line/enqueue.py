@@ -57,10 +57,10 @@ async def enqueue(
     async with open_client(options) as client:
         job = await client.enqueue(
             type,
-            _object(arguments),
+            object_of(arguments),
             queue=queue,
             priority=priority,
-            at=_time(at),
+            at=time_of("--at", at, "; --delay takes a duration"),
             delay=delay,
             unique=unique,
             tags=tag or None,
@@ -83,7 +83,8 @@ async def _result(job: "JobHandle[Any]") -> Any:
     return await job.result()
 
 
-def _object(text: str) -> dict[str, Any]:
+def object_of(text: str) -> dict[str, Any]:
+    """A job's arguments, as they are written on the command line."""
     if text.startswith("@"):
         text = sys.stdin.read() if text == "@-" else Path(text[1:]).read_text(encoding="utf-8")
     try:
@@ -98,12 +99,13 @@ def _object(text: str) -> dict[str, Any]:
 _LIKE = """write an object by parameter, as '{"kind": "monthly"}'"""
 
 
-def _time(text: str | None) -> datetime | None:
+def time_of(option: str, text: str | None, hint: str = "") -> datetime | None:
+    """A time that is written in ISO; None for none."""
     if text is None:
         return None
     try:
         return datetime.fromisoformat(text)
     except ValueError:
         raise WrongUsage(
-            f"--at is a time in ISO, as 2026-01-31T12:00:00Z, not {text!r}; --delay takes a duration"
+            f"{option} is a time in ISO, as 2026-01-31T12:00:00Z, not {text!r}{hint}"
         ) from None

@@ -19,6 +19,7 @@ from stoker.jobs.events import (
     RunEnded,
     RunStarted,
     Settled,
+    SlotsPassed,
     StoreBack,
     StoreLost,
     SweepHeld,
@@ -70,6 +71,8 @@ def line(event: Event) -> Line | None:
             return "warning", "jobs taken back from a worker that died or lost touch", fields
         case SweepHeld(seconds, why):
             return "info", "nothing is taken back for now", {"for": _round(seconds), "why": why}
+        case SlotsPassed():
+            return _slots_passed(event)
         case Pruned(count):
             return "debug", "ended jobs deleted, past their retention", {"count": count}
         case ChildFell(supervisor, child, error, restarts, traceback):
@@ -101,6 +104,18 @@ def _settled(event: Settled) -> Line:
     if event.invalid:
         return "error", "outcomes that the store cannot hold were not written", fields
     return "debug", "outcomes written", fields
+
+
+def _slots_passed(event: SlotsPassed) -> Line:
+    fields: dict[str, Any] = {"schedule": event.name, "job_type": event.type}
+    if event.trouble is not None:
+        return "error", "no job can be made of a schedule", fields | {"error": event.trouble}
+    fields |= {"job_ids": list(event.jobs[:MOST_IDS]), "skipped": event.skipped}
+    if event.missed:
+        return "warning", "slots of a schedule were missed", fields | {"missed": event.missed}
+    if event.skipped:
+        return "info", "slots of a schedule were skipped", fields
+    return "info", "slot of a schedule has come", fields
 
 
 def _process_ended(event: ProcessEnded) -> Line:
