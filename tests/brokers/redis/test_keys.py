@@ -15,10 +15,13 @@ from stoker.brokers.conformance.making import (
     start,
     take,
 )
+from stoker.brokers.conformance.promises.timetable import PAST, after, new_row, put, slot_job, written
+from stoker.brokers.redis.timetable import AT_ONCE
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import SchemaTooNew
 from stoker.jobs.job import Holding, LogLine, Report
 from stoker.jobs.operating import Keep
+from stoker.jobs.recurring import Change, Skip
 from stoker.jobs.state import FINAL, State
 
 STREAM = "stoker:{00}:stream:default:5"
@@ -43,6 +46,7 @@ async def test_every_key_begins_with_the_shard(broker: Broker, client: Redis) ->
     await finish(broker, await start(broker, new_job(unique=Holding("key"), expires=50.0)))
     await broker.enqueue(new_jobs(3, delay=50.0))
     await broker.pause("mail")
+    await put(broker, new_row())
     assert all(key.startswith("stoker:{00}:") for key in client.scan_iter(count=1000))
 
 
@@ -80,6 +84,48 @@ async def test_a_pruned_job_leaves_no_key(broker: Broker, client: Redis, offset:
     offset.advance(7200)
     await broker.prune({State.FAILED: Keep(count=0)}, 10)
     assert keys(client) == set()
+
+
+async def test_a_recurring_job_that_is_taken_away_leaves_no_key(broker: Broker, client: Redis) -> None:
+    row = new_row()
+    await put(broker, row)
+    assert keys(client) == {f"recurring:{row.id}", "recurring_due", "recurring_names"}
+    await put(broker, after(row, next_at=None))
+    assert keys(client) == {f"recurring:{row.id}", "recurring_names"}
+    await broker.change([Change(id=row.id, expected=2, row=None)])
+    assert keys(client) == set()
+
+
+async def test_a_skipped_slot_leaves_no_key_of_waiting_jobs(broker: Broker, client: Redis) -> None:
+    row = new_row()
+    job = slot_job(row, PAST, expires=1000.0, unique=Holding("key"))
+    await broker.change([written(row, skipped=(Skip(job, "overlap"),))])
+    left = {key for key in keys(client) if not key.startswith("recurring")}
+    assert left == {f"job:{job.id}", "listed:skipped", "ended:skipped"}
+
+
+async def test_a_recurring_job_that_somebody_has_deleted_is_passed_over(
+    broker: Broker, client: Redis
+) -> None:
+    gone, there = new_row("gone"), new_row("there")
+    await put(broker, gone, there)
+    client.delete(f"stoker:{{00}}:recurring:{gone.id}")
+    assert (await broker.due(10)).items == (there,)
+    page = await broker.recurring(limit=1)
+    assert (page.items, page.next_cursor) == ((there,), None)
+    assert (await broker.recurring(names=["gone"], ids=[gone.id])).items == ()
+
+
+async def test_a_row_that_moves_stays_in_one_script(broker: Broker, client: Redis) -> None:
+    rows = [new_row(f"row-{number}") for number in range(AT_ONCE - 1)]
+    old, new = new_row("moving", queue="old"), new_row("moving", queue="new")
+    await put(broker, old)
+    moving = [Change(id=old.id, expected=1, row=None), written(new)]
+    scripts = int(client.info("commandstats")["cmdstat_evalsha"]["calls"])
+    changed = await broker.change([*map(written, rows), *moving, written(new_row("last"))])
+    assert all(each.accepted for each in changed)
+    assert int(client.info("commandstats")["cmdstat_evalsha"]["calls"]) - scripts == 2
+    assert await broker.recurring_count() == len(rows) + 2
 
 
 async def test_a_tombstone_goes_after_its_hour(broker: Broker, client: Redis, offset: Offset) -> None:

@@ -5,7 +5,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
-from stoker.brokers.redis import claiming, enqueueing, looking, operating, reporting, settling, upkeep
+from stoker.brokers.redis import (
+    claiming,
+    enqueueing,
+    looking,
+    operating,
+    reporting,
+    settling,
+    timetable,
+    upkeep,
+)
 from stoker.brokers.redis.address import Address, parse
 from stoker.brokers.redis.advice import warn_of_settings
 from stoker.brokers.redis.hints import Hints
@@ -29,6 +38,7 @@ from stoker.jobs.operating import (
     Worker,
 )
 from stoker.jobs.patterns import QueueSet
+from stoker.jobs.recurring import Change, Changed, RecurringPage
 
 
 class RedisBroker:
@@ -167,6 +177,27 @@ class RedisBroker:
 
     async def pauses(self) -> list[Pause]:
         return await looking.pauses(self._server)
+
+    # Timetable
+
+    async def recurring(
+        self,
+        *,
+        ids: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        limit: int = 100,
+        cursor: str | None = None,
+    ) -> RecurringPage:
+        return await timetable.recurring(self._server, ids, names, limit, cursor)
+
+    async def recurring_count(self) -> int:
+        return await timetable.count(self._server)
+
+    async def due(self, limit: int) -> RecurringPage:
+        return await timetable.due(self._server, limit)
+
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        return await timetable.change(self._server, self._hints, changes)
 
     # Crew
 

@@ -1,6 +1,7 @@
 """Jobs go in: idempotent by id and by unique key, all of a call or nothing."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from stoker.brokers.instant import micros, stamp
 from stoker.brokers.redis.hints import Hints
@@ -15,14 +16,15 @@ async def enqueue(server: Server, hints: Hints, jobs: Sequence[NewJob]) -> list[
     errors = any(job.unique is not None and job.unique.on_conflict == "error" for job in jobs)
     arguments: list[Argument] = [int(errors)]
     for job in jobs:
-        arguments += _arguments(job)
+        arguments += arguments_of(job)
     hint = hints.may_hint()
-    queues, answers = _checked(await server.run("enqueue", *arguments, hint=hint))
+    queues, answers = checked(await server.run("enqueue", *arguments, hint=hint))
     hints.made_ready(queues, hinted=hint)
-    return [_answer(answer.decode()) for answer in answers]
+    return list(map(answer_of, answers))
 
 
-def _arguments(job: NewJob) -> tuple[Argument, ...]:
+def arguments_of(job: NewJob) -> tuple[Argument, ...]:
+    """A job as entering.lua takes it."""
     unique = job.unique
     scope: Argument = ""
     if unique is not None:
@@ -43,14 +45,16 @@ def _arguments(job: NewJob) -> tuple[Argument, ...]:
     )
 
 
-def _checked(answer: list[object]) -> tuple[list[bytes], list[bytes]]:
+def checked(answer: list[Any]) -> tuple[list[bytes], list[Any]]:
+    """Queues with new ready jobs, and what is answered. Raises UniqueConflict if that is the answer."""
     if answer[0] == b"conflict":
-        key, queue, holder = (word.decode() for word in answer[1:] if isinstance(word, bytes))
+        key, queue, holder = (word.decode() for word in answer[1:])
         raise UniqueConflict(key, queue, holder)
     queues, answers = answer
-    return queues, answers  # type: ignore[return-value]
+    return queues, answers
 
 
-def _answer(word: str) -> Enqueued:
-    created = word.startswith("+")
-    return Enqueued(word[1:] if created else word, created)
+def answer_of(word: bytes) -> Enqueued:
+    """The id that stands, which a `+` says is new."""
+    id = word.decode()
+    return Enqueued(id[1:], True) if id.startswith("+") else Enqueued(id, False)

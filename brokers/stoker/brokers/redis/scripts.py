@@ -19,9 +19,11 @@ class Scripts(msgspec.Struct, frozen=True):
 
     announce: str
     cancel: str
+    change: str
     claim: str
     depart: str
     detail: str
+    due: str
     enqueue: str
     filter: str
     find: str
@@ -32,6 +34,8 @@ class Scripts(msgspec.Struct, frozen=True):
     prune: str
     queues: str
     reclaim: str
+    recurring_named: str
+    recurring_page: str
     renew: str
     report: str
     resume: str
@@ -52,6 +56,7 @@ class Pieces(msgspec.Struct, frozen=True):
     consumers: str
     counting: str
     ending: str
+    entering: str
     forgetting: str
     matching: str
     reading: str
@@ -60,6 +65,7 @@ class Pieces(msgspec.Struct, frozen=True):
     replacing: str
     taking: str
     telling: str
+    timetable: str
     turns: str
     unique: str
 

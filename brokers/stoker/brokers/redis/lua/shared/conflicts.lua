@@ -5,10 +5,11 @@ local function known(id)
   return ends and tonumber(ends) > now
 end
 
--- The first key that is held where an error was asked for, those before it in the list included.
-local function conflict_in(first, stride)
+-- The first key that is held where an error was asked for, those before it in the list included. Of jobs
+-- in ARGV from `first` to `last`, each so many values.
+local function conflict_in(first, last, stride)
   local new, held = {}, {}
-  for place = first, #ARGV, stride do
+  for place = first, last, stride do
     local id, queue, key = ARGV[place], ARGV[place + 1], ARGV[place + 8]
     if not new[id] and not known(id) then
       local field = queue .. ' ' .. key
