@@ -3,6 +3,7 @@
 StokerError
 ├── InvalidJob                 what was given cannot become a job
 │   ├── InvalidPayload         the arguments do not fit the handler
+│   ├── InvalidSchedule        there is no such line of a schedule, or no such time zone
 │   └── UniqueConflict         the unique key is taken (`on_conflict="error"`)
 ├── InvalidFilter              what was asked for is no filter, pattern or page
 ├── HandlerError               a handler is written or collected wrongly
@@ -42,6 +43,10 @@ class InvalidJob(StokerError, ValueError):
 
 class InvalidPayload(InvalidJob):
     """The arguments do not fit the handler; the text names the parameter."""
+
+
+class InvalidSchedule(InvalidJob):
+    """There is no such line of a schedule, or no such time zone; the text says what would be right."""
 
 
 class UniqueConflict(InvalidJob):
