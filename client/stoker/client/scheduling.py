@@ -13,6 +13,7 @@ from stoker.client.when import SLOTS_OWN, When, schedule_of, times_of
 from stoker.client.wording import shown
 from stoker.jobs import rescheduling, slots
 from stoker.jobs.calls import Call
+from stoker.jobs.codec import text_problem
 from stoker.jobs.durations import Duration, seconds
 from stoker.jobs.errors import BrokerUnavailable, InvalidJob, RecurringNotFound
 from stoker.jobs.ids import IdSource
@@ -45,10 +46,12 @@ class Scheduling(Connected):
         holds until it is reverted. `call` and `arguments` are as in `enqueue`, so are `options`; the
         keywords are those of `When`. Raises InvalidJob and InvalidSchedule.
         """
-        if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME or "\0" in name:
+        if not isinstance(name, str) or not 1 <= len(name) <= LONGEST_NAME:
             raise InvalidJob(
-                f"a recurring job's name has 1 to {LONGEST_NAME} characters, not {shown(name)}"
+                f"the name of a recurring job has 1 to {LONGEST_NAME} characters, not {shown(name)}"
             )
+        if problem := text_problem(name):
+            raise InvalidJob(f"the name {name!r} holds {problem}")
         given = NOTHING if options is None else read_options(options)
         if own := [option for option in SLOTS_OWN if getattr(given, option) is not None]:
             raise InvalidJob(f"{own[0]} is no option of a recurring job: each slot has its own")
