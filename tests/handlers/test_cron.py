@@ -15,7 +15,7 @@ def test_a_time_zone_goes_by_its_name() -> None:
     assert Cron("0 3 * * *", timezone="Europe/Vienna").timezone == "Europe/Vienna"
 
 
-@pytest.mark.parametrize("expression", ["never", "0 0 31 2 *", "@daily", "*/5 0 3 * * *"])
+@pytest.mark.parametrize("expression", ["never", "0 0 31 2 *", "@daily", "*/5 0 3 * * *", "every 15m"])
 def test_expressions_are_carried_as_they_are(expression: str) -> None:
     assert Cron(expression).expression == expression
 
@@ -23,8 +23,11 @@ def test_expressions_are_carried_as_they_are(expression: str) -> None:
 @pytest.mark.parametrize(
     ("given", "text"),
     [
-        ({"expression": ""}, "a schedule is a cron line such as '0 3 * * *', not ''"),
-        ({"expression": 5}, "a schedule is a cron line"),
+        ({"expression": ""}, "a schedule is a line such as '0 3 * * *' or 'every 15m', not ''"),
+        ({"expression": 5}, "a schedule is a line such as"),
+        ({"expression": "0 24 * * *"}, "'0 24 * * *' is no schedule: the hour 24 does not lie"),
+        ({"expression": "@reboot"}, "'@reboot' is no schedule"),
+        ({"expression": "every day"}, "'every day' is no schedule"),
         ({"timezone": "Europe/Wien"}, "'Europe/Wien' is no time zone"),
         ({"timezone": "../etc/passwd"}, "is no time zone"),
         ({"timezone": ""}, "'' is no time zone"),
