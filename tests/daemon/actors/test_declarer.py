@@ -15,9 +15,7 @@ def said(name: str = "clean", line: str = "@daily", version: str = "1", **change
 @pytest.fixture
 def declarer(store, events, clock):
     def make(*declarations: Declaration) -> Declarer:
-        return Declarer(
-            broker=store.broker, declarations=declarations, emit=events.emit, clock=clock
-        )
+        return Declarer(broker=store.broker, declarations=declarations, emit=events.emit, clock=clock)
 
     return make
 
