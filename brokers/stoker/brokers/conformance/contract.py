@@ -36,12 +36,15 @@ from stoker.brokers.conformance.promises.reclaiming import (
 )
 from stoker.brokers.conformance.promises.retention import RetentionPromises
 from stoker.brokers.conformance.promises.retrying import RetryingPromises
-from stoker.brokers.conformance.promises.settling import ResendingPromises, SettlingPromises
-from stoker.brokers.conformance.promises.timetable import (
-    DuePromises,
-    SlotPromises,
-    TimetablePromises,
+from stoker.brokers.conformance.promises.schedulers import (
+    ClockPromises,
+    CrashingSchedulerPromises,
+    RacingSchedulerPromises,
 )
+from stoker.brokers.conformance.promises.schedules import CatchupPromises, OverlapPromises
+from stoker.brokers.conformance.promises.settling import ResendingPromises, SettlingPromises
+from stoker.brokers.conformance.promises.slots import SlotPromises
+from stoker.brokers.conformance.promises.timetable import DuePromises, TimetablePromises
 from stoker.brokers.conformance.promises.transactions import (
     EnqueueInPromises,
     SettleInPromises,
@@ -98,6 +101,11 @@ class BrokerContract(Fixtures):
     TestTimetable = TimetablePromises
     TestDue = DuePromises
     TestSlots = SlotPromises
+    TestCatchup = CatchupPromises
+    TestOverlap = OverlapPromises
+    TestClocks = ClockPromises
+    TestRacingSchedulers = RacingSchedulerPromises
+    TestCrashingSchedulers = CrashingSchedulerPromises
 
 
 class HintsContract:
