@@ -105,6 +105,18 @@ QUEUES = "queues must be a list such as [mail, 'reports.*', '!reports.big', {nam
          "but a has 5, which is no line and no mapping"),
         ("cron: {a b: '@daily'}",
          "cron must be a mapping such as {maintenance.cleanup: '0 23 * * *'}, but 'a b' is no type"),
+        ("cron: {a: '0 24 * * *'}",
+         "cron must be a mapping such as {maintenance.cleanup: '0 23 * * *'}, but a: '0 24 * * *' is "
+         "no schedule: the hour 24 does not lie within 0 to 23"),
+        ("cron: {a: {cron: '@daily', timezone: Mars}}",
+         "cron must be a mapping such as {maintenance.cleanup: '0 23 * * *'}, but a: 'Mars' is "
+         "no time zone: give a name such as 'Europe/Vienna'"),
+        ("cron: {a: {cron: 5}}",
+         "cron must be a mapping such as {maintenance.cleanup: '0 23 * * *'}, but a: a schedule is "
+         "a line such as '0 3 * * *' or 'every 15m', not 5"),
+        ("cron: {a: {every: 500ms}}",
+         "cron must be a mapping such as {maintenance.cleanup: '0 23 * * *'}, but a: '500ms' is "
+         "no schedule: a period has whole seconds, at least one"),
         ("processes: 2\nbroker: memory://",
          "processes must be 1 with a memory:// broker, which lives in one process, not 2"),
         ("broker_file: 5", "broker_file must be the path of a file, not 5"),

@@ -7,6 +7,8 @@ import msgspec
 
 from stoker.daemon.settings import QueueLimit
 from stoker.jobs import durations, sizes
+from stoker.jobs.calendar import calendar, every
+from stoker.jobs.errors import InvalidSchedule
 from stoker.jobs.patterns import is_name, is_pattern
 
 
@@ -114,7 +116,7 @@ def queues() -> Kind:
 
 
 def schedules() -> Kind:
-    """Types with their schedules, for the scheduler to read."""
+    """Types with their schedules. Their lines and time zones are read here, the rest by the scheduler."""
 
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
@@ -125,9 +127,19 @@ def schedules() -> Kind:
             is_line = isinstance(schedule, str) and schedule.strip()
             if not is_line and not isinstance(schedule, Mapping):
                 raise ValueError(f"{type} has {shown(schedule)}, which is no line and no mapping")
+            try:
+                _check_times({"cron": schedule} if is_line else schedule)
+            except InvalidSchedule as error:
+                raise ValueError(f"{type}: {error}") from None
         return dict(value)
 
     return Kind("a mapping such as {maintenance.cleanup: '0 23 * * *'}", read)
+
+
+def _check_times(schedule: Mapping[str, Any]) -> None:
+    if "every" in schedule:
+        every(schedule["every"])
+    calendar(schedule.get("cron", "never"), schedule.get("timezone", "UTC"))
 
 
 def optional(kind: Kind) -> Kind:
