@@ -116,7 +116,7 @@ def queues() -> Kind:
 
 
 def schedules() -> Kind:
-    """Types with their schedules. Their lines and time zones are read here, the rest by the scheduler."""
+    """Types with their schedules. Lines and time zones are read here, the rest by the scheduler."""
 
     def read(value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
