@@ -9,12 +9,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import delete, event, insert, select, text
+from sqlalchemy.exc import OperationalError
 
+from stoker.handlers import database
+from stoker.handlers.database import connect_database
 from stoker.handlers.money import books as books_module
 from stoker.handlers.money.definitions import recurring_postings, recurring_transactions
 from stoker.handlers.money.processing import Processed
 from stoker.handlers.reports.transactions import transactions
 from stoker.handlers.testing import FakeContext
+from stoker.jobs.clock import FakeClock
 
 from .bookkeeper import Bookkeeper
 
@@ -103,6 +107,28 @@ def test_the_key_refuses_a_second_transaction_of_one_date(
     assert other == keeper.rows()[1].id
 
 
+def test_nobody_reads_to_book_while_another_is_booking(
+    keeper: Bookkeeper, today: date, address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    id = keeper.put()
+    for module in (database, books_module):
+        monkeypatch.setattr(module, "BUSY_TIMEOUT", 1)
+    other = Bookkeeper(connect_database(address), FakeClock()).books
+    write = keeper.books._write
+
+    def interfere(*args: Any) -> None:
+        with monkeypatch.context() as patch, pytest.raises(OperationalError):
+            patch.setattr(other, "_stands", lambda *_: pytest.fail("it has read past the lock"))
+            other.book([id], 1)
+        write(*args)
+
+    monkeypatch.setattr(keeper.books, "_write", interfere)
+    assert keeper.run() == Processed(definitions=1, created=3)
+    [standing] = other.book([id], 1)
+    assert standing.due.dates == (date(2026, 4, 30),)
+    other.engine.dispose()
+
+
 def test_runs_at_once_book_every_date_exactly_once(
     keeper: Bookkeeper, today: date, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -125,9 +151,12 @@ def test_runs_at_once_book_every_date_exactly_once(
 CRASH = """
 import os, sys
 from stoker.handlers.database import connect_database
+from stoker.handlers import database
+from stoker.handlers.database import connect_database
 from stoker.handlers.money import books
 from stoker.handlers.money.processing import process
 from stoker.handlers.testing import FakeContext
+from stoker.jobs.clock import FakeClock
 from stoker.jobs.clock import FakeClock
 books._move = lambda connection, standings: os._exit(9)
 process(FakeContext(), books.Books(connect_database(sys.argv[1]), "EUR", FakeClock()), 60, lambda: None)
