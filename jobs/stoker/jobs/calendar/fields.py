@@ -87,7 +87,7 @@ def _value(field: Field, text: str) -> int:
     if not text.isdecimal():
         raise BadField(_unreadable(field, text))
     value = int(text)
-    if not field.least <= value <= (_SUNDAY if field is WEEKDAY else field.most):
+    if not field.least <= value <= _most(field):
         raise BadField(f"the {field.name} {text} does not lie within {_range(field)}")
     return value
 
@@ -117,5 +117,9 @@ def _unreadable(field: Field, part: str) -> str:
     )
 
 
+def _most(field: Field) -> int:
+    return _SUNDAY if field is WEEKDAY else field.most
+
+
 def _range(field: Field) -> str:
-    return f"{field.least} to {field.most}"
+    return f"{field.least} to {_most(field)}"

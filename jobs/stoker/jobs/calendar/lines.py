@@ -115,15 +115,19 @@ def _cron(second: str, minute: str, hour: str, day: str, month: str, weekday: st
         either=not (day.startswith("*") or weekday.startswith("*")),
         by_wall=not (minute.startswith("*") or hour.startswith("*")),
     )
-    if cron.either and (cron.days >= fields.DAY.full or cron.weekdays >= fields.WEEKDAY.full):
+    if not cron.either:
+        return cron if _has_date(cron) else Never()
+    if cron.days >= fields.DAY.full or cron.weekdays >= fields.WEEKDAY.full:
         return msgspec.structs.replace(cron, days=fields.DAY.full, weekdays=fields.WEEKDAY.full)
-    return cron if _comes(cron) else Never()
+    if not _has_date(cron):  # so the weekdays alone say when
+        return msgspec.structs.replace(cron, days=fields.DAY.full, either=False)
+    return cron
 
 
-def _comes(cron: Cron) -> bool:
-    """Whether there is such a date at all: any that there is falls on each weekday in some year."""
+def _has_date(cron: Cron) -> bool:
+    """Whether one of the months has one of the days. Any date falls on each weekday in some year."""
     longest = max(_LONGEST_MONTHS[month - 1] for month in cron.months)
-    return cron.either or LAST in cron.days or min(cron.days) <= longest
+    return LAST in cron.days or min(cron.days) <= longest
 
 
 def _alias(text: str) -> str:

@@ -11,6 +11,7 @@ SECOND = timedelta(seconds=1)
 
 _LOCAL = ("localtime", "posixrules", "posix/", "right/")
 """Files beside the zones: what this machine is set to, and other ways to count the same time."""
+_SHOWN = 60
 
 
 def zone(name: str) -> tzinfo:
@@ -19,11 +20,12 @@ def zone(name: str) -> tzinfo:
         return UTC  # needs no database
     if isinstance(name, str) and not name.startswith(_LOCAL) and (found := _zone(name)):
         return found
+    shown = repr(name)[:_SHOWN]
     if _zone("Etc/UTC") is None:
         raise InvalidSchedule(
-            f"the time zone {name!r} cannot be found, nor any other: install the package tzdata"
+            f"the time zone {shown} cannot be found, nor any other: install the package tzdata"
         )
-    raise InvalidSchedule(f"{name!r} is no time zone: give a name such as 'Europe/Vienna'")
+    raise InvalidSchedule(f"{shown} is no time zone: give a name such as 'Europe/Vienna'")
 
 
 def _zone(name: str) -> tzinfo | None:
