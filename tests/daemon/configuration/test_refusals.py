@@ -127,6 +127,28 @@ def test_a_value_that_does_not_fit_is_named(refusal: Refusal, text: str, sentenc
 
 
 @pytest.mark.parametrize(
+    ("entry", "piece"),
+    [
+        ("b: '0 24 * * *'", "but b: '0 24 * * *' is no schedule: the hour 24"),
+        ("b: {every: 1h,\n    timezone: Mars}", "but b: 'Mars' is no time zone"),
+        ("b: 5", "but b has 5, which is no line"),
+        ("b c: '@daily'", "but 'b c' is no type"),
+    ],
+)
+def test_of_many_schedules_the_line_of_the_bad_one_is_named(
+    refusal: Refusal, entry: str, piece: str
+) -> None:
+    text = refusal(f"cron:\n  a: '@daily'\n\n  {entry}\n  c: never\n")
+    assert text.startswith("config.yaml:4: cron must be a mapping")
+    assert piece in text
+
+
+def test_a_schedule_of_the_environment_is_named_by_its_variable(refusal: Refusal) -> None:
+    text = refusal(environment={"STOKER__CRON": "{a: '0 24 * * *'}"})
+    assert text.startswith("STOKER__CRON: cron must be a mapping")
+
+
+@pytest.mark.parametrize(
     ("text", "line", "piece"),
     [
         ("lease: 5\nlease: 5", 2, "lease stands here for the second time, after line 1"),

@@ -24,6 +24,8 @@ class Given(msgspec.Struct, frozen=True):
     """What a path in it is relative to."""
     secret: bool = False
     """It stood in a file of its own."""
+    inside: Mapping[str, str] = {}
+    """Of a mapping, the source of each entry."""
 
 
 Layer = dict[keys.Path, Given]
@@ -109,11 +111,13 @@ class _Collecting:
     def take(self, path: keys.Path, node: Node) -> None:
         source = self._place(node.line)
         if self._known.get(path) is not None:
-            self._put(path, Given(node.value, source, self._folder))
+            children = node.children or {}
+            inside = {name: self._place(child.line) for name, child in children.items()}
+            self._put(path, Given(node.value, source, self._folder, inside=inside))
         elif (target := self._known.text_behind(path)) is not None:
             self._take_secret(path, target, node.value, source)
-        elif inside := self._known.within(path):
-            self._take_section(path, node, inside, source)
+        elif names := self._known.within(path):
+            self._take_section(path, node, names, source)
         else:
             meant = self._known.instead_of(path)
             self._problems.append(f"{source}: there is no key {'.'.join(path)}: {meant}")

@@ -13,6 +13,7 @@ from stoker.daemon.configuration.configuration import DEFAULT, Configuration
 from stoker.daemon.configuration.contradictions import contradictions
 from stoker.daemon.configuration.keys import Keys
 from stoker.daemon.configuration.layers import Layer, Reading
+from stoker.daemon.configuration.values import BadEntry
 from stoker.daemon.settings import Log, Settings, Web
 from stoker.jobs.errors import BrokerRefused, ConfigError
 from stoker.jobs.operating import Keep
@@ -72,7 +73,8 @@ def _values(known: Keys, layer: Layer, problems: list[str]) -> dict[keys.Path, A
             name, what = ".".join(path), key.kind.problem(given.value, error)
             if given.secret:
                 what = f"must be {key.kind.wanted}, unlike what is in the file"
-            problems.append(f"{given.source}: {name} {what}")
+            bad = error.key if isinstance(error, BadEntry) else ""
+            problems.append(f"{given.inside.get(bad, given.source)}: {name} {what}")
     return values
 
 

@@ -30,6 +30,14 @@ class Kind(msgspec.Struct, frozen=True):
         return f"must be {self.wanted}, not {shown(value)}{_hint(value, is_text=self.is_text)}"
 
 
+class BadEntry(ValueError):
+    """A mapping does not fit because of what stands under this key."""
+
+    def __init__(self, key: Any, text: str) -> None:
+        super().__init__(text)
+        self.key = key
+
+
 def line() -> Kind:
     """One line of text."""
     return Kind("a line of text", _line, is_text=True)
@@ -123,14 +131,14 @@ def schedules() -> Kind:
             raise ValueError
         for type, schedule in value.items():
             if not isinstance(type, str) or not is_name(type):
-                raise ValueError(f"{shown(type)} is no type")
+                raise BadEntry(type, f"{shown(type)} is no type")
             is_line = isinstance(schedule, str) and schedule.strip()
             if not is_line and not isinstance(schedule, Mapping):
-                raise ValueError(f"{type} has {shown(schedule)}, which is no line and no mapping")
+                raise BadEntry(type, f"{type} has {shown(schedule)}, which is no line and no mapping")
             try:
                 _check_times({"cron": schedule} if is_line else schedule)
             except InvalidSchedule as error:
-                raise ValueError(f"{type}: {error}") from None
+                raise BadEntry(type, f"{type}: {error}") from None
         return dict(value)
 
     return Kind("a mapping such as {maintenance.cleanup: '0 23 * * *'}", read)
