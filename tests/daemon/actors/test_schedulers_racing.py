@@ -1,7 +1,8 @@
 """Schedulers that race, stores that fail, clocks that jump: exactly the jobs that each policy asks for.
 
-With real brokers, and the daemon's own scheduler; the kit tries the same with plain ones. Minutes pass by the offset, in jumps that end in the
-middle of one, so that the seconds a test takes make no difference.
+With real brokers, and the daemon's own scheduler; the kit tries the same with plain ones. Minutes pass
+by the offset, in jumps that end in the middle of one, so that the seconds a test takes make no
+difference.
 """
 
 import asyncio
