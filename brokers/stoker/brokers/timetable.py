@@ -29,9 +29,10 @@ class Timetable(Protocol):
         ...
 
     async def due(self, limit: int) -> RecurringPage:
-        """At most `limit` rows whose `due_at` has come, earliest first; and when the next one's does.
+        """At most `limit` rows whose `due_at` has come, earliest first, then by id; and when the next
+        one's does.
 
-        One look at an index, however many rows there are.
+        One look at an index, however many rows there are. A broker may give fewer than it is asked for.
         """
         ...
 
@@ -39,7 +40,11 @@ class Timetable(Protocol):
         """Write rows whose revision stands, each with its jobs and skipped jobs in one atomic step.
 
         The jobs go in as by `enqueue`: one whose id is known, or whose unique key is held, is answered
-        with the one that stands. A skipped job is ended at once, with its reason, and holds no key. An
-        `expected` of 0 writes a row if there is none of its id or name.
+        with the one that stands. A skipped job is ended at once, with its reason, and holds no key; one
+        whose id is known stays as it is. An `expected` of 0 writes a row if there is none of its id or
+        name; a row that is there keeps both. Changes are made in their order, each seeing those before
+        it, and nobody sees one that takes a row away without the one behind it: so a row can move to
+        another id. Raises UniqueConflict (`on_conflict="error"`); then nothing of that change was
+        written, and those before it may have been.
         """
         ...

@@ -6,9 +6,9 @@ from stoker.brokers.memory.lazy_heap import LazyHeap
 from stoker.brokers.memory.listing import Listing
 from stoker.brokers.memory.queues import Queues
 from stoker.brokers.memory.record import Record
+from stoker.brokers.memory.rows import Rows
 from stoker.brokers.notes import Notes
 from stoker.jobs.operating import TypeInfo, Worker
-from stoker.jobs.recurring import Recurring
 from stoker.jobs.state import FINAL, State
 
 _PENDING, _RETRYING, _RUNNING = State.PENDING, State.RETRYING, State.RUNNING
@@ -39,7 +39,7 @@ class Store:
         self.tombstones = Tombstones()
         self.workers: dict[str, Worker] = {}
         self.types: dict[str, TypeInfo] = {}
-        self.recurring: dict[str, Recurring] = {}
+        self.recurring = Rows()
         self.notes = Notes()
         self._last_seq = 0
 

@@ -6,7 +6,8 @@ from stoker.brokers.instant import Instant, moment
 from stoker.brokers.memory.enqueueing import enqueue, is_known
 from stoker.brokers.memory.record import record_of
 from stoker.brokers.memory.store import Store
-from stoker.jobs.recurring import Change, Changed, Recurring, RecurringPage, Skip
+from stoker.jobs.codec import storable
+from stoker.jobs.recurring import Change, Changed, RecurringPage, Skip
 from stoker.jobs.state import State
 
 
@@ -19,27 +20,22 @@ def recurring(
     cursor: str | None,
 ) -> RecurringPage:
     """See `Timetable.recurring`."""
-    rows = sorted(store.recurring.values(), key=lambda row: row.name)
+    rows, here = store.recurring, moment(now.wall)
     if ids is not None or names is not None:
-        wanted = {*(ids or ())}, {*(names or ())}
-        found = [row for row in rows if row.id in wanted[0] or row.name in wanted[1]]
-        return RecurringPage(now=moment(now.wall), items=tuple(found))
-    rest = [row for row in rows if cursor is None or row.name > cursor]
-    items = rest[: max(0, limit)]
-    more = items[-1].name if items and len(rest) > len(items) else None
-    return RecurringPage(now=moment(now.wall), items=tuple(items), next_cursor=more)
+        asked = [*map(rows.get, ids or ()), *map(rows.named, names or ())]
+        found = {row.name: row for row in asked if row is not None}
+        return RecurringPage(now=here, items=tuple(found[name] for name in sorted(found)))
+    limit = max(0, limit)
+    items = rows.page(cursor, limit + 1)
+    more = items[limit - 1].name if 0 < limit < len(items) else None
+    return RecurringPage(now=here, items=tuple(items[:limit]), next_cursor=more)
 
 
 def due(store: Store, now: Instant, limit: int) -> RecurringPage:
     """See `Timetable.due`."""
     here = moment(now.wall)
-    times = sorted((at, row.id) for row in store.recurring.values() if (at := row.due_at) is not None)
-    taken = [id for at, id in times[: max(0, limit)] if at <= here]
-    return RecurringPage(
-        now=here,
-        items=tuple(store.recurring[id] for id in taken),
-        next_due=times[len(taken)][0] if len(taken) < len(times) else None,
-    )
+    items, later = store.recurring.due(here, max(0, limit))
+    return RecurringPage(now=here, items=tuple(items), next_due=later)
 
 
 def change(store: Store, now: Instant, changes: Sequence[Change]) -> list[Changed]:
@@ -52,27 +48,26 @@ def _change_one(store: Store, now: Instant, change: Change) -> Changed:
         return Changed(False)
     answers = enqueue(store, now, change.jobs)  # all that can fail comes before the row is touched
     if change.row is None:
-        del store.recurring[change.id]
+        store.recurring.remove(change.id)
     else:
-        store.recurring[change.id] = change.row
+        store.recurring.put(change.row)
     for skip in change.skipped:
         _keep_skipped(store, now, skip)
     return Changed(True, tuple(answers))
 
 
 def _stands(store: Store, change: Change) -> bool:
-    row: Recurring | None = store.recurring.get(change.id)
-    if change.expected:
+    row = store.recurring.get(change.id)
+    if change.expected or change.row is None:
         return row is not None and row.revision == change.expected
-    name = change.row.name if change.row is not None else None
-    return row is None and all(each.name != name for each in store.recurring.values())
+    return row is None and store.recurring.named(change.row.name) is None
 
 
 def _keep_skipped(store: Store, now: Instant, skip: Skip) -> None:
     if is_known(store, now, skip.job.id):
         return
     record = record_of(skip.job, now)
-    record.state, record.reason, record.ready = State.SKIPPED, skip.reason, False
+    record.state, record.reason, record.ready = State.SKIPPED, storable(skip.reason), False
     record.completed_at = now.wall
     record.unique_key = None
     store.add(record)

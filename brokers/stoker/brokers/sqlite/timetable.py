@@ -51,11 +51,7 @@ def due(reading: Reading, limit: int) -> RecurringPage:
 
 def change(tx: Transaction, changes: Sequence[Change]) -> list[Changed]:
     """See `Timetable.change`."""
-    changed = []
-    for each in changes:
-        with tx.savepoint():
-            changed.append(_change_one(tx, each))
-    return changed
+    return [_change_one(tx, each) for each in changes]
 
 
 def _change_one(tx: Transaction, change: Change) -> Changed:
@@ -83,7 +79,9 @@ def _write(tx: Transaction, change: Change) -> None:
 
 def _keep_skipped(tx: Transaction, skip: Skip) -> None:
     job = msgspec.structs.replace(skip.job, unique=None)
+    ready = set(tx.notes.ready)
     (answer,) = enqueue(tx, [job])
+    tx.notes.ready = ready  # what does not run is nobody's news
     if answer.created:
         ready = tx.rows("SELECT ready FROM stoker_job WHERE id = ?", (job.id,))[0][0]
         tx.execute(tx.sql.skip, (job.id, tx.now.wall, storable(skip.reason)))

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import anyio
 import msgspec
 
 from stoker.brokers.conformance.making import counts_of
@@ -130,9 +131,8 @@ class TimetablePromises:
         assert await broker.recurring_count() == 1
 
     async def test_a_change_of_what_is_not_there_writes_nothing(self, broker: Broker) -> None:
-        row = new_row()
-        assert await broker.change([written(after(row))]) == [Changed(False)]
-        assert await broker.change([Change(id=row.id, expected=1, row=None)]) == [Changed(False)]
+        assert await broker.change([written(after(new_row()))]) == [Changed(False)]
+        assert await rows_of(broker) == []
 
     async def test_a_row_is_taken_away(self, broker: Broker) -> None:
         row, other = new_row("a"), new_row("b")
@@ -141,6 +141,33 @@ class TimetablePromises:
         assert await rows_of(broker) == [other]
         assert (await broker.due(10)).items == (other,)
         await put(broker, row)  # its name is free again
+
+    async def test_a_row_that_is_not_there_cannot_be_taken_away(self, broker: Broker) -> None:
+        row = new_row()
+        for expected in (0, 1):
+            gone = Change(id=row.id, expected=expected, row=None)
+            assert await broker.change([gone]) == [Changed(False)]
+        await put(broker, row)
+        assert await broker.change([Change(id=row.id, expected=0, row=None)]) == [Changed(False)]
+        assert await rows_of(broker) == [row]
+
+    async def test_a_row_that_moves_is_always_there_once(self, broker: Broker, second: Broker) -> None:
+        rows = [new_row("same", queue=queue) for queue in ("one", "two")]
+        await put(broker, rows[0])
+        seen: list[list[Recurring]] = []
+        async with anyio.create_task_group() as group:
+
+            async def look() -> None:
+                while True:
+                    seen.append(await rows_of(second))
+
+            group.start_soon(look)
+            for number in range(40):
+                before, behind = rows[number % 2], rows[1 - number % 2]
+                gone = Change(id=before.id, expected=1, row=None)
+                assert await broker.change([gone, written(behind)]) == [Changed(True)] * 2
+            group.cancel_scope.cancel()
+        assert {len(each) for each in seen} == {1}
 
     async def test_one_change_that_comes_late_does_not_keep_the_others(self, broker: Broker) -> None:
         rows = [new_row(name) for name in "abc"]
@@ -157,6 +184,13 @@ class DuePromises:
         await put(broker, *(new_row(name, next_at=at) for name, at in times.items()))
         assert [row.name for row in (await broker.due(10)).items] == ["c", "b", "a"]
         assert [row.name for row in (await broker.due(2)).items] == ["c", "b"]
+
+    async def test_what_is_due_at_once_comes_by_id(self, broker: Broker) -> None:
+        rows = [new_row(name) for name in "abcdef"]
+        await put(broker, *rows)
+        ids = sorted(row.id for row in rows)
+        assert [row.id for row in (await broker.due(10)).items] == ids
+        assert [row.id for row in (await broker.due(2)).items] == ids[:2]
 
     async def test_what_is_due_later_is_not_yet(self, broker: Broker, offset: Offset) -> None:
         now = (await broker.due(1)).now

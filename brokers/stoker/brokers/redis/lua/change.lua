@@ -9,9 +9,9 @@
 local CHANGE = 8 -- values before the jobs
 local errors = ARGV[4] == '1'
 
-local function stands(id, name, expected)
+local function stands(id, name, expected, body)
   local revision = redis.call('HGET', prefix .. 'recurring:' .. id, 'revision')
-  if expected ~= '0' then return revision == expected end
+  if expected ~= '0' or body == '' then return revision == expected end
   return not revision and not named(name)
 end
 
@@ -58,7 +58,7 @@ local function change(place)
   local first = place + CHANGE
   local first_skipped = first + JOB * jobs
   local behind = first_skipped + (JOB + 1) * skipped
-  if not stands(id, name, expected) then return false, behind end
+  if not stands(id, name, expected, body) then return false, behind end
   local conflict = errors and conflict_in(first, first_skipped - 1, JOB)
   if conflict then return false, behind, conflict end
   local answers = {}
