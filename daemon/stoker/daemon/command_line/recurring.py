@@ -6,15 +6,12 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from stoker.daemon.command_line.enqueue import object_of, time_of
 from stoker.daemon.command_line.failing import WrongUsage
-from stoker.daemon.command_line.moments import absolute, relative
 from stoker.daemon.command_line.opening import open_client
 from stoker.daemon.command_line.options import COMMON, PRINTING, Common, Printing
-from stoker.daemon.command_line.printing import Column, print_json, print_line, print_table
-from stoker.jobs.recurring import Recurring
+from stoker.daemon.command_line.printing import print_json, print_line, print_table
+from stoker.daemon.command_line.showing_recurring import COLUMNS, cells, document_of
 
 if TYPE_CHECKING:
     from stoker.client.when import When
@@ -27,10 +24,10 @@ async def list_recurring(*, options: Printing = PRINTING) -> None:
     async with open_client(options) as client:
         rows = await client.recurring()
     if options.json:
-        print_json([_document(row) for row in rows])
+        print_json([document_of(row) for row in rows])
     elif rows:
         now = datetime.now(UTC)
-        print_table(_COLUMNS, [_cells(row, now) for row in rows])
+        print_table(COLUMNS, [cells(row, now) for row in rows])
     else:
         print("stoker: there are no recurring jobs", file=sys.stderr)
 
@@ -233,69 +230,3 @@ def _print_times(found: Iterable[datetime], timezone: str, options: Printing) ->
             print_line(f"{moment:%a %Y-%m-%d %H:%M:%S %Z}")
     else:
         print("stoker: it never comes", file=sys.stderr)
-
-
-_COLUMNS = (
-    Column("name"),
-    Column("type"),
-    Column("when"),
-    Column("next"),
-    Column("last slot"),
-    Column("owner"),
-    Column("overlap"),
-    Column("catchup"),
-    Column("note", gives_way=True),
-)
-
-
-def _cells(row: Recurring, now: datetime) -> tuple[object, ...]:
-    schedule = row.schedule
-    zone = "" if schedule.timezone == "UTC" else f" {schedule.timezone}"
-    return (
-        row.name,
-        schedule.type,
-        schedule.line + zone,
-        _next(row, now),
-        absolute(row.last_slot),
-        row.owner,
-        schedule.overlap,
-        schedule.catchup,
-        _note(row, now),
-    )
-
-
-def _next(row: Recurring, now: datetime) -> str:
-    if not row.enabled:
-        return "off" if row.resumes_at is None else f"off, on again {relative(row.resumes_at, now)}"
-    if not row.planned:
-        return "soon"
-    if row.held:
-        return "waits for the earlier job"
-    return "never" if row.next_at is None else relative(row.next_at, now)
-
-
-def _note(row: Recurring, now: datetime) -> str:
-    notes = []
-    if row.trouble is not None:
-        notes.append(row.trouble)
-    if row.edited is not None:
-        notes.append(f"edited over {row.declared.line}")
-    if row.missed:
-        notes.append(f"{row.missed} missed")
-    return "; ".join(notes)
-
-
-def _document(row: Recurring) -> dict[str, Any]:
-    document: dict[str, Any] = {"id": row.id, "name": row.name}
-    document |= {
-        name: msgspec.to_builtins(getattr(row.schedule, name))
-        for name in row.schedule.__struct_fields__
-        if name != "payload"
-    }
-    document["payload"] = row.schedule.payload
-    for name in ("owner", "service", "version", "enabled", "resumes_at", "next_at", "held"):
-        document[name] = getattr(row, name)
-    for name in ("last_job", "last_slot", "missed", "trouble", "created_at", "updated_at", "seen_at"):
-        document[name] = getattr(row, name)
-    document["edited"] = row.edited is not None
-    return document
