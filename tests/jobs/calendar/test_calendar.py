@@ -1,7 +1,6 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 from time import process_time
 from zoneinfo import ZoneInfo
@@ -180,21 +179,6 @@ def test_a_long_pause_costs_no_more_than_a_short_one(line: str) -> None:
 
 
 # Who asks
-
-
-def test_threads_may_share_a_calendar() -> None:
-    times = calendar("0 3 * * mon", "Europe/Vienna")
-    weeks = [NEW_YEAR + timedelta(days=days) for days in range(400)]
-    alone = [(times.after(week), times.until(week)) for week in weeks]
-    shared = calendar("0 3 * * mon", "Europe/Vienna")
-    interval = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    try:
-        with ThreadPoolExecutor(4) as pool:
-            found = list(pool.map(lambda week: (shared.after(week), shared.until(week)), weeks * 4))
-    finally:
-        sys.setswitchinterval(interval)
-    assert found == alone * 4
 
 
 def run(code: str, **environment: str) -> str:

@@ -191,6 +191,11 @@ def test_what_some_year_has_does_come(line: str) -> None:
     assert calendar(line).after(datetime(2027, 1, 1, tzinfo=UTC)) is not None
 
 
+def test_of_two_days_one_that_no_year_has_is_not_looked_for() -> None:
+    assert read("0 0 30 2 mon") == read("0 0 * 2 mon")
+    assert read("0 0 1-31 * mon") != read("0 0 * * mon")
+
+
 @pytest.mark.parametrize(
     ("line", "seconds"),
     [
