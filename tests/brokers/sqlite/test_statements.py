@@ -85,6 +85,10 @@ INDEXED = {
     "expire": "stoker_expiring (expires_at>? AND expires_at<?)",
     "reclaim": "stoker_leased (lease_until<?)",
     "find_state": "stoker_listed (state=? AND created_at>?",
+    "recurring_due": "stoker_recurring_due (due_at<?)",
+    "recurring_page": "(name>?)",
+    "recurring_named": "(name=?)",
+    "recurring_change": "(id=?)",
     "prune_aged": "stoker_ended (state=? AND completed_at",
     "prune_beyond": "stoker_ended (state=?",
     "oldest_ready": "stoker_ready (queue=? AND priority=?)",
@@ -102,7 +106,17 @@ def test_a_statement_seeks_in_its_index(connection: sqlite3.Connection, name: st
 
 @pytest.mark.parametrize(
     "name",
-    ["claim_ready", "claim_lowest", "promote", "expire", "reclaim", "queues_ready", "prune_aged"],
+    [
+        "claim_ready",
+        "claim_lowest",
+        "promote",
+        "expire",
+        "reclaim",
+        "queues_ready",
+        "prune_aged",
+        "recurring_due",
+        "recurring_next",
+    ],
 )
 def test_what_runs_all_the_time_sorts_nothing_and_reads_no_table_through(
     connection: sqlite3.Connection, name: str

@@ -9,4 +9,4 @@ CREATE TABLE stoker_recurring (
     body TEXT NOT NULL
 );
 
-CREATE INDEX stoker_recurring_due ON stoker_recurring (due_at) WHERE due_at IS NOT NULL;
+CREATE INDEX stoker_recurring_due ON stoker_recurring (due_at, id) WHERE due_at IS NOT NULL;
