@@ -17,6 +17,8 @@ from stoker.jobs.slots import Times, not_made, passed, troubled
 
 ROUND = 200
 """Rows at a time."""
+MOST_KNOWN = 10_000
+"""Lines that are kept as they were read."""
 LONGEST_WAIT = 1.0
 """Seconds that a row may be looked at late which somebody else has written since the last look."""
 SHORTEST_WAIT = 0.01
@@ -35,7 +37,8 @@ class Scheduler:
         self, *, broker: Broker, times: Callable[[Schedule], Times], emit: Emit, clock: Clock
     ) -> None:
         self._broker = broker
-        self._times = times
+        self._read = times
+        self._known: dict[tuple[str, str], Times] = {}
         self._emit = emit
         self._patience = Patience(self.name, emit=emit, clock=clock)
 
@@ -82,6 +85,16 @@ class Scheduler:
         except StokerError as error:
             return troubled(row, str(error), now)
         return passed(row, times, live, now)
+
+    def _times(self, schedule: Schedule) -> Times:
+        """Read once: that takes longer than finding the next slot."""
+        key = schedule.line, schedule.timezone
+        times = self._known.get(key)
+        if times is None:
+            if len(self._known) >= MOST_KNOWN:
+                self._known.clear()
+            times = self._known[key] = self._read(schedule)
+        return times
 
     def _tell(self, before: Recurring, change: Change, row: Recurring, taken: list[NewJob]) -> None:
         jobs = tuple(job.id for job in change.jobs if job not in taken)
