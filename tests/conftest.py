@@ -60,6 +60,18 @@ def new_redis(request: pytest.FixtureRequest) -> Callable[..., redis.NewServer]:
 
 
 @pytest.fixture(scope="session")
+def new_server() -> Callable[..., AbstractContextManager[postgres.Cluster | redis.RedisServer]]:
+    """Gives a server of its own, not yet running, of the engine of this name: to be broken at will."""
+
+    def new(
+        engine: str, *settings: str
+    ) -> AbstractContextManager[postgres.Cluster | redis.RedisServer]:
+        return postgres.cluster() if engine == "postgres" else redis.server(engine, *settings)
+
+    return new
+
+
+@pytest.fixture(scope="session")
 def pooled_postgres() -> Callable[[str], AbstractContextManager[str]]:
     """Puts PgBouncer before the database of an address; skips, and says so, where there is none."""
     program = pgbouncer.program()

@@ -1,13 +1,61 @@
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from .stage import Stage
+from .stores.postgres import OwnPostgres
+from .stores.redis import SETTINGS, RedisStore
+from .stores.sqlite import SqliteStore
+from .stores.store import Store
+
+NewStore = Callable[[str, Path], AbstractContextManager[Store]]
+NewServer = Callable[..., AbstractContextManager[Any]]
+
+
+@pytest.fixture(scope="session")
+def new_store(new_server: NewServer) -> Iterator[NewStore]:
+    """Gives an empty store of an engine, for the test whose folder this is.
+
+    A Redis or a Valkey is started for each; there is one Postgres, with a database for each.
+    """
+    with ExitStack() as running:
+        started: list[OwnPostgres] = []
+
+        def own_postgres() -> OwnPostgres:
+            if not started:
+                own = running.enter_context(
+                    closing(OwnPostgres(running.enter_context(new_server("postgres"))))
+                )
+                own.start()
+                started.append(own)
+            return started[0]
+
+        @contextmanager
+        def new(engine: str, folder: Path) -> Iterator[Store]:
+            if engine == "sqlite":
+                yield SqliteStore(folder)
+            elif engine == "postgres":
+                with own_postgres().new_database() as store:
+                    yield store
+            else:
+                with new_server(engine, *SETTINGS) as server, closing(RedisStore(server)) as store:
+                    store.start()
+                    yield store
+
+        yield new
 
 
 @pytest.fixture
-async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    """A folder with a database; whatever a test starts on it has ended when the test has."""
-    async with Stage(tmp_path) as stage:
-        yield stage
+async def stage(
+    request: pytest.FixtureRequest, tmp_path: Path, new_store: NewStore
+) -> AsyncIterator[Stage]:
+    """A folder with a store, SQLite unless the test says where it is to be tried.
+
+    Whatever a test starts on it has ended when the test has.
+    """
+    with new_store(getattr(request, "param", "sqlite"), tmp_path) as store:
+        async with Stage(tmp_path, store) as stage:
+            yield stage

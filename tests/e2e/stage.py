@@ -1,10 +1,8 @@
-"""What a test of real processes stands on: a folder, a database, daemons, and ways to hear of them."""
+"""What a test of real processes stands on: a folder, a store, daemons, and ways to hear of them."""
 
 import asyncio
 import json
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -14,31 +12,33 @@ from stoker.brokers.connecting import connect
 from stoker.brokers.protocol import Broker
 from stoker.client import Client
 from stoker.jobs.clock import Offset
+from stoker.jobs.errors import BrokerUnavailable
 from stoker.jobs.job import Job, JobDetail
 from stoker.jobs.operating import Counts
 from stoker.jobs.state import State
 
 from .daemon import STARTED, Daemon
+from .stores.ledger import Ledger
+from .stores.store import Store
 from .told import LIMIT, Go, Told
-from .witnesses import Ledger, Run, read_runs
+from .witnesses import Run, read_runs
 
 APP = Path(__file__).with_name("app")
-DATABASE = "stoker.db"
 
 
 class Stage:
     """Belongs to one test. The test's own broker and client are in its process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, store: Store) -> None:
         self.folder = folder
-        self.database = folder / DATABASE
+        self.store = store
         self.effects = folder / "effects"
         self.effects.touch()
         self.told = Told(folder / "told")
         self.daemons: list[Daemon] = []
         self.offset = Offset()
         """Of the test's own broker: by so much it is ahead of everybody else's time."""
-        self.broker: Broker = connect(f"sqlite:///{self.database}", create=True, offset=self.offset)
+        self.broker: Broker = connect(store.url, create=True, offset=self.offset)
         self.client = Client(self.broker)
         self.lines = 0
         """That all daemons have said, together."""
@@ -47,7 +47,9 @@ class Stage:
 
     async def __aenter__(self) -> "Stage":
         await self.broker.__aenter__()
-        Ledger.keep(self.database)
+        await self.broker.migrate()
+        self.store.keep_ledger()
+        (self.folder / "broker").write_text(self.store.url)
         return self
 
     async def __aexit__(self, *exception: Any) -> None:
@@ -77,7 +79,7 @@ class Stage:
 
     def configure(self, **settings: Any) -> Path:
         """A configuration file with these settings over those of all tests."""
-        standing = {"broker": f"sqlite:///{DATABASE}", "app_dir": str(APP), "handlers": ["work"]}
+        standing = {"broker": self.store.url, "app_dir": str(APP), "handlers": ["work", "zombies"]}
         path = self.folder / f"config{len(self.daemons)}.yaml"
         path.write_text(json.dumps({**standing, "log": {"format": "json"}, **settings}))
         return path
@@ -94,17 +96,6 @@ class Stage:
             while self.lines < goal:
                 await self._heard.wait()
         assert self.lines >= goal, "they fell silent:\n" + "\n".join(map(str, self.daemons[-2:]))
-
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Within, another program's open transaction: nobody else can write."""
-        connection = sqlite3.connect(self.database, timeout=LIMIT, isolation_level=None)
-        try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield
-            connection.execute("ROLLBACK")
-        finally:
-            connection.close()
 
     # Jobs
 
@@ -160,6 +151,17 @@ class Stage:
                 return info.counts
         return Counts(queue=queue)
 
+    async def is_back(self) -> None:
+        """Wait until the store answers the test's own broker, whose connections may have been cut."""
+        with anyio.fail_after(LIMIT):
+            while True:
+                try:
+                    await self.broker.pauses()
+                except BrokerUnavailable:
+                    await anyio.sleep(0.02)  # sleeps: a store tells nobody that it is back
+                else:
+                    return
+
     # Witnesses
 
     def go(self, crashes: int = 0) -> Go:
@@ -176,14 +178,7 @@ class Stage:
         return read_runs(self.effects)
 
     def ledger(self) -> Ledger:
-        return Ledger(self.database)
-
-    def damage(self) -> str:
-        """What SQLite finds wrong with the file; "ok" for nothing."""
-        with sqlite3.connect(self.database) as connection:
-            [found] = connection.execute("PRAGMA integrity_check(1)").fetchone()
-        connection.close()
-        return str(found)
+        return self.store.ledger()
 
     def killed(self) -> dict[int, int]:
         """By process id, when it was certainly over, in nanoseconds since the boot."""

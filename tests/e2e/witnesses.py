@@ -1,10 +1,10 @@
 """Two witnesses outside of what is tested: what the handlers wrote, and what the store was told.
 
-The handlers append to a file when a run starts and when it is over. In the store, a trigger keeps a
-ledger of the claims: so it is known to the microsecond until when each token's lease was good.
+The handlers append to a file when a run starts and when it is over. The store keeps a ledger of the
+claims, by triggers or by its own log of writes: so it is known to the microsecond until when each
+token's lease was good, and which token brought each end about. See `stores/`.
 """
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
@@ -12,22 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-MICROSECOND = 1000
-"""In nanoseconds: the store counts in the one, the handlers in the other."""
-
-_LEDGER = """
-CREATE TABLE ledger (
-    job TEXT, state_was TEXT, token_was TEXT, state TEXT, token TEXT, lease_until INTEGER
-);
-CREATE TRIGGER ledger_kept AFTER UPDATE OF state, token, lease_until ON stoker_job BEGIN
-    INSERT INTO ledger
-    VALUES (new.id, old.state, old.token, new.state, new.token, new.lease_until);
-END;
-"""
-
-
-Claim = tuple[str, str]
-"""The job, and the token; jobs that were claimed together have the same."""
+from .stores.ledger import Claim, Ledger
 
 
 class Run(msgspec.Struct):
@@ -46,15 +31,6 @@ class Run(msgspec.Struct):
         return min((end for end in ends if end is not None), default=None)
 
 
-class Held(msgspec.Struct):
-    """What the ledger says of one claim."""
-
-    lease_until: int = 0
-    """The latest that was ever written, in nanoseconds since the boot."""
-    given_up: str | None = None
-    """The state that its own settlement brought about; None if it was taken from it, or holds."""
-
-
 def read_runs(effects: Path) -> dict[str, list[Run]]:
     """The runs of each job, in the order in which they started."""
     runs: dict[Claim, Run] = {}
@@ -69,33 +45,6 @@ def read_runs(effects: Path) -> dict[str, list[Run]]:
     for run in sorted(runs.values(), key=lambda run: run.started):
         by_job[run.job].append(run)
     return by_job
-
-
-class Ledger:
-    """What became of each claim, as the store wrote it down."""
-
-    def __init__(self, database: Path) -> None:
-        self.claims: dict[Claim, Held] = defaultdict(Held)
-        self.completed: dict[str, list[str]] = defaultdict(list)
-        """By job, the tokens that completed it."""
-        with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-            rows = connection.execute("SELECT * FROM ledger ORDER BY rowid").fetchall()
-        connection.close()
-        for job, state_was, token_was, state, token, lease_until in rows:
-            if token is not None and lease_until is not None:
-                held = self.claims[job, token]
-                held.lease_until = max(held.lease_until, lease_until * MICROSECOND)
-            if state_was == "running" and state != "running":
-                self.claims[job, token_was].given_up = state
-                if state == "completed":
-                    self.completed[job].append(token_was)
-
-    @staticmethod
-    def keep(database: Path) -> None:
-        """Begin to keep it, before anybody works."""
-        connection = sqlite3.connect(database)
-        connection.executescript(_LEDGER)
-        connection.close()
 
 
 def overlaps(
