@@ -83,7 +83,7 @@ class SlotPromises:
         kept = await job_of(broker, job.id)
         assert (kept.state, kept.reason, kept.recurring_id) == (State.SKIPPED, "overlap", row.id)
         assert kept.completed_at is not None and kept.started_at is None
-        assert kept.scheduled_at == slot
+        assert (kept.scheduled_at, kept.unique_key) == (slot, None)
         counts = await counts_of(broker, "q")
         assert (counts.skipped, counts.total) == (1, 1)
         offset.advance(2 * 3600)
