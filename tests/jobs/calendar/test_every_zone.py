@@ -10,7 +10,7 @@ from stoker.jobs.calendar import calendar
 from stoker.jobs.calendar.lines import Cron, read
 
 BEGIN, END = datetime(2026, 1, 1, tzinfo=UTC), datetime(2031, 1, 1, tzinfo=UTC)
-MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+MINUTE, DAY, WEEK = timedelta(minutes=1), timedelta(days=1), timedelta(weeks=1)
 AROUND = timedelta(hours=3)
 """Before and after a change. None of these years is by more than two hours."""
 
@@ -24,19 +24,21 @@ def names() -> list[str]:
 
 @cache
 def changes(name: str) -> list[datetime]:
-    """The minutes at which clocks are changed."""
+    """The minutes at which clocks are changed. None of these years has two changes in a week."""
     zone = zoneinfo.ZoneInfo(name)
-    days = [BEGIN + day * DAY for day in range((END - BEGIN).days + 1)]
-    return [change(zone, a, b) for a, b in pairwise(days) if offset(zone, a) != offset(zone, b)]
+    weeks = [BEGIN + week * WEEK for week in range((END - BEGIN) // WEEK + 2)]
+    return [change(zone, a, b) for a, b in pairwise(weeks) if offset(zone, a) != offset(zone, b)]
 
 
 def change(zone: zoneinfo.ZoneInfo, early: datetime, late: datetime) -> datetime:
     before = offset(zone, early)
-    minute = early
-    while offset(zone, minute) == before:
-        minute += MINUTE
-    assert minute <= late
-    return minute
+    while late - early > MINUTE:
+        middle = early + (late - early) // 2 // MINUTE * MINUTE
+        if offset(zone, middle) == before:
+            early = middle
+        else:
+            late = middle
+    return late
 
 
 def offset(zone: zoneinfo.ZoneInfo, instant: datetime) -> timedelta | None:
