@@ -8,6 +8,7 @@ import anyio
 import pytest
 from anyio.abc import TaskStatus
 
+from stoker.daemon.readiness import Readiness
 from stoker.daemon.settings import Settings
 from stoker.daemon.stopping import Signals, Stopping
 from stoker.daemon.surroundings import Surroundings
@@ -39,7 +40,14 @@ def events() -> list[Event]:
 def around(events: list[Event]) -> Surroundings:
     clock = FakeClock()
     return Surroundings(
-        Settings(), Path.cwd(), "w", events.append, lambda: None, clock, datetime.now(UTC)
+        Settings(),
+        Path.cwd(),
+        "w",
+        emit=events.append,
+        write_logs=lambda: None,
+        clock=clock,
+        started_at=datetime.now(UTC),
+        readiness=Readiness(clock),
     )
 
 

@@ -19,6 +19,7 @@ from stoker.daemon.configuration import Configuration
 from stoker.daemon.identity import worker_name
 from stoker.daemon.loading import load_handlers, load_middleware
 from stoker.daemon.logs import configure_logs
+from stoker.daemon.readiness import Readiness, both
 from stoker.daemon.schedules import declarations
 from stoker.daemon.settings import Settings
 from stoker.daemon.stopping import Signals, Stopping
@@ -81,8 +82,18 @@ async def _run_parent(around: Surroundings, signals: Signals) -> int:
 
 
 def _surroundings(settings: Settings, relative_to: Path, name: str) -> Surroundings:
-    log = configure_logs(settings.log)
-    return Surroundings(settings, relative_to, name, log, log.close, SystemClock(), datetime.now(UTC))
+    log, clock = configure_logs(settings.log), SystemClock()
+    readiness = Readiness(clock)
+    return Surroundings(
+        settings,
+        relative_to,
+        name,
+        emit=both(log, readiness),
+        write_logs=log.close,
+        clock=clock,
+        started_at=datetime.now(UTC),
+        readiness=readiness,
+    )
 
 
 def _stopping(place: Workplace) -> Stopping:

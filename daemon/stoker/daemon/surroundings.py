@@ -6,6 +6,7 @@ from pathlib import Path
 
 import msgspec
 
+from stoker.daemon.readiness import Readiness
 from stoker.daemon.settings import Settings
 from stoker.jobs.clock import Clock
 from stoker.jobs.events import Emit
@@ -24,3 +25,5 @@ class Surroundings(msgspec.Struct, frozen=True):
     """Write the lines that are still waiting: for a process that ends without its clean-up."""
     clock: Clock
     started_at: datetime
+    readiness: Readiness
+    """Hears all that is emitted; for pages and probes to read."""

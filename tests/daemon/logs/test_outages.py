@@ -1,4 +1,5 @@
-from stoker.daemon.logs.outages import AGAIN, FORGOTTEN, Outages
+from stoker.daemon.logs.outages import AGAIN, Outages
+from stoker.daemon.supervision.rhythm import FORGOTTEN
 from stoker.jobs.clock import FakeClock
 from stoker.jobs.events import StoreBack, StoreLost, UnknownTypeReturned
 

@@ -6,13 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from stoker.daemon.logs.wording import Line
+from stoker.daemon.supervision.rhythm import FORGOTTEN
 from stoker.jobs.events import StoreBack, StoreLost, UnknownTypeReturned
 
 AGAIN = 15.0
 """Seconds until the same is said again."""
-FORGOTTEN = 15.0
-"""Seconds since its last failed try after which an actor that never said that the store is back is
-taken for gone; the longest wait between tries is 5."""
 MOST_TYPES = 1000
 """Unknown types that are told apart."""
 

@@ -14,6 +14,9 @@ T = TypeVar("T")
 
 FIRST_WAIT = 0.1
 LONGEST_WAIT = 5.0
+FORGOTTEN = 30.0
+"""Seconds since its last failed try after which an actor that never said that the store is back is
+taken for gone: twice the longest wait and the longest call."""
 
 
 def backoff(failures: int) -> float:
