@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from .engines import USUAL
 from .stage import Stage
 from .stores.postgres import OwnPostgres
 from .stores.redis import SETTINGS, RedisStore
@@ -56,6 +57,6 @@ async def stage(
 
     Whatever a test starts on it has ended when the test has.
     """
-    with new_store(getattr(request, "param", "sqlite"), tmp_path) as store:
+    with new_store(getattr(request, "param", USUAL), tmp_path) as store:
         async with Stage(tmp_path, store) as stage:
             yield stage

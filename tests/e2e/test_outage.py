@@ -10,7 +10,7 @@ import pytest
 from stoker.jobs.state import State
 
 from .daemon import Daemon
-from .engines import SERVERS
+from .engines import SERVERS, on_sqlite
 from .stage import Stage
 from .stores.store import Server
 
@@ -66,6 +66,7 @@ async def two_daemons(stage: Stage) -> list[Daemon]:
     return [await stage.start(lease=LEASE, max_concurrency=1) for _ in range(2)]
 
 
+@on_sqlite
 async def test_a_store_that_is_locked_for_longer_than_a_call_may_take_is_waited_for(
     stage: Stage,
 ) -> None:
@@ -88,6 +89,7 @@ async def test_a_store_that_is_locked_for_longer_than_a_call_may_take_is_waited_
     assert await daemon.stop() == 0
 
 
+@on_sqlite
 async def test_who_starts_while_the_store_is_locked_waits_and_can_be_stopped(stage: Stage) -> None:
     job = await stage.enqueue("append")
     with stage.store.silent():

@@ -4,15 +4,20 @@ import pytest
 
 from stoker.jobs.state import State
 
+from .engines import ENGINES
 from .stage import Stage
 from .witnesses import overlaps
 
 pytestmark = pytest.mark.slow
 
-LEASE = 2.0
+LEASE = 1.5
 
 
-@pytest.mark.parametrize(("how", "status"), [("exit", 3), ("kill", -signal.SIGKILL)])
+@pytest.mark.parametrize(
+    ("stage", "how", "status"),
+    [("sqlite", "kill", -signal.SIGKILL), *((engine, "exit", 3) for engine in ENGINES)],
+    indirect=["stage"],
+)
 async def test_a_job_that_kills_its_process_ends_as_poisoned_and_its_neighbours_go_on(
     stage: Stage, how: str, status: int
 ) -> None:

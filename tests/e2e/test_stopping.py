@@ -5,6 +5,7 @@ import pytest
 
 from stoker.jobs.state import State
 
+from .engines import ENGINES, on_every_engine
 from .stage import Stage
 
 pytestmark = pytest.mark.slow
@@ -14,7 +15,11 @@ NO_HURRY = 600.0
 DOOMED = 75
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("stage", "number"),
+    [("sqlite", signal.SIGINT), *((engine, signal.SIGTERM) for engine in ENGINES)],
+    indirect=["stage"],
+)
 async def test_a_stop_under_load_loses_nothing_and_spends_no_attempt(
     stage: Stage, number: signal.Signals
 ) -> None:
@@ -48,6 +53,7 @@ async def test_a_running_job_may_end_within_the_grace(stage: Stage) -> None:
     assert stage.runs(job)[0].done is not None
 
 
+@on_every_engine
 async def test_a_job_that_outlasts_the_grace_is_given_back_and_runs_again(stage: Stage) -> None:
     stage.go()
     daemon = await stage.start(shutdown_grace=0.2)

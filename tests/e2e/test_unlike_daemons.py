@@ -3,12 +3,14 @@ import pytest
 
 from stoker.jobs.state import State
 
+from .engines import on_every_engine
 from .stage import Stage
 from .told import LIMIT
 
 pytestmark = pytest.mark.slow
 
 
+@on_every_engine
 async def test_a_job_of_a_type_that_one_daemon_does_not_know_runs_in_the_other(stage: Stage) -> None:
     ignorant = await stage.start(handlers=["other"])
     jobs = await stage.enqueue_many(5, "append")

@@ -8,6 +8,7 @@ import pytest
 from stoker.jobs.state import State
 
 from .daemon import STARTED, gone, kill_at_once
+from .engines import on_every_engine
 from .stage import Stage
 from .witnesses import miscounts, overlaps
 
@@ -17,6 +18,7 @@ LONG_LEASE = 120.0
 """Seconds; whatever comes back within a test has not waited for its end."""
 
 
+@on_every_engine
 async def test_jobs_of_a_killed_worker_run_again_at_once_and_those_of_others_go_on(
     stage: Stage,
 ) -> None:

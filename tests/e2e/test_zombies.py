@@ -8,7 +8,7 @@ import pytest
 from stoker.jobs.state import State
 
 from .daemon import Daemon
-from .engines import SERVERS, on_every_engine
+from .engines import SERVERS, on_every_engine, on_sqlite
 from .stage import Stage
 from .told import Go
 
@@ -129,6 +129,7 @@ async def test_a_zombie_that_would_go_on_is_stopped(
     assert await zombie.stop() == 0
 
 
+@on_sqlite
 async def test_news_of_a_zombie_are_not_written(stage: Stage, second_run: Go | None) -> None:
     id, zombie, heir = await taken_over(
         stage, "report_late", {"flushed_every": 0.1}, progress_flush_interval=0.1
