@@ -8,7 +8,7 @@ import msgspec
 
 from stoker.client.wording import shown
 from stoker.jobs.calendar import Calendar, calendar
-from stoker.jobs.calendar.lines import every as every_line
+from stoker.jobs.calendar import every as every_line
 from stoker.jobs.calendar.lines import read
 from stoker.jobs.calendar.zones import zone
 from stoker.jobs.durations import Duration, seconds
