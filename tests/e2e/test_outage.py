@@ -157,6 +157,7 @@ async def test_in_an_outage_a_run_is_stopped_before_its_lease_ends_and_given_bac
         began = time.clock_gettime_ns(time.CLOCK_BOOTTIME)
         told = await daemon.says("lease not renewed in time", job_id=job)
         assert told["where"] == "self_fence"
+        assert stage.store.shown in daemon.said(LOST)[0]["error"]
         await stage.told.next("cut", job, pid)
         await elapse(length - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - began) / 1e9)
         (stage.folder / "go.0").unlink()

@@ -19,6 +19,7 @@ that fell and nobody else: what they share (mailbox, table of runs) is the workp
 
 from collections.abc import Sequence
 
+from stoker.brokers.connecting import without_password
 from stoker.brokers.protocol import Broker
 from stoker.client.when import times_of
 from stoker.daemon.actors.announcer import Announcer
@@ -101,6 +102,7 @@ def _working(place: Workplace) -> list[Actor]:
             deliver=deliver,
             emit=around.emit,
             clock=around.clock,
+            store=without_password(settings.broker),
         )
 
     watch = StallWatch(pulse=pulse, runs=runs, limit=settings.stall_limit, emit=around.emit)

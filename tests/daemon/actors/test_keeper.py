@@ -347,11 +347,13 @@ async def test_it_tries_again_soon(workplace, store, keeper, at_work) -> None:
         await store.faults.called("renew", 3)
 
 
-async def test_a_store_that_hangs_is_out(workplace, store, keeper, events) -> None:
+async def test_a_store_that_hangs_is_out_and_named(workplace, store, keeper, events) -> None:
     store.faults.hang("renew")
     with anyio.fail_after(10):
-        await keeper(workplace(), margin=0.05).tick()
-    assert [event.error for event in events.of(StoreLost)] == ["the broker did not answer in time"]
+        await keeper(workplace(), margin=0.05, store="redis://here").tick()
+    assert [event.error for event in events.of(StoreLost)] == [
+        "redis://here did not answer within 0.05 s"
+    ]
 
 
 async def test_the_fence_does_not_wait_for_a_store_that_hangs(workplace, store, keeper) -> None:

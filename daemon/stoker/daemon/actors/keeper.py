@@ -58,7 +58,9 @@ class Keeper:
         deliver: Deliver,
         emit: Emit,
         clock: Clock,
+        store: str = "the broker",
     ) -> None:
+        """`store` is what it is called where it does not answer."""
         self.renewing = True
         """The last renewal worked; lanes claim only while this is so."""
         self._broker = broker
@@ -69,6 +71,7 @@ class Keeper:
         self._deliver = deliver
         self._emit = emit
         self._clock = clock
+        self._store = store
         self._nudged = asyncio.Event()
         self._patience = Patience(self.name, emit=emit, clock=clock)
 
@@ -106,13 +109,14 @@ class Keeper:
         """One renewal of everything held, and the fence for what could not be renewed."""
         records = self._records()
         sent = self._clock.elapsed()
+        limit = self._limit()
         try:
-            with anyio.fail_after(self._limit()):
+            with anyio.fail_after(limit):
                 held = [Held(record.claim.id, record.claim.token) for record in records]
                 renewal = await self._broker.renew(held, self._lease)
         except (BrokerUnavailable, TimeoutError) as error:
             self.renewing = False
-            self._patience.failed(str(error) or "the broker did not answer in time")
+            self._patience.failed(str(error) or f"{self._store} did not answer within {limit:.2g} s")
         else:
             self.renewing = True
             self._patience.answered()
