@@ -6,7 +6,6 @@ from typing import Any
 
 import psycopg
 import pytest
-from psycopg import AsyncRawCursor
 
 from stoker.brokers import Broker, connect
 from stoker.brokers.conformance.making import LEASE, ending, held, new_jobs, take
@@ -17,6 +16,7 @@ from stoker.brokers.postgres.session import Session
 from stoker.brokers.postgres.statements import ServerTime, statements
 from stoker.jobs.clock import Offset
 from stoker.jobs.job import Report
+from stoker.jobs.state import State
 
 FILL = """
 INSERT INTO stoker.job (
@@ -40,12 +40,8 @@ class Watched:
         async def explained(own: Own, text: str, *values: object) -> Any:
             if text == statement:
                 await own.script("BEGIN")
-                cursor = AsyncRawCursor(own.connection)
-                await cursor.execute(f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", values)
-                found = await cursor.fetchone()
+                ((plan,),) = await rows(own, f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {text}", *values)
                 await own.script("ROLLBACK")
-                assert found is not None
-                plan = found[0]
                 self.plan = (json.loads(plan) if isinstance(plan, str) else plan)[0]["Plan"]
             return await rows(own, text, *values)
 
@@ -102,7 +98,9 @@ async def test_a_claim_reads_what_it_takes_and_nothing_else(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["claim", "settle", "renew", "report", "cancel", "reclaim", "promote"])
+@pytest.mark.parametrize(
+    "name", ["claim", "settle", "complete", "renew", "report", "cancel", "reclaim", "promote"]
+)
 async def test_statistics_of_an_empty_table_mislead_nobody(
     broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
@@ -117,8 +115,9 @@ async def test_statistics_of_an_empty_table_mislead_nobody(
     await take(broker, 20)
     await broker.renew([held(claim) for claim in claims], LEASE)
     await broker.report([Report(id=claim.id, token=claim.token, progress=1.0) for claim in claims])
+    await broker.settle([ending(claim) for claim in claims[:10]])
+    await broker.settle([ending(claim, State.FAILED) for claim in claims[10:]])
     await broker.reclaim(20, token="token", lease=LEASE, worker="worker")
-    await broker.settle([ending(claim) for claim in claims])
     await broker.cancel([claim.id for claim in claims])
     await broker.promote(20)
     assert watched.plan
@@ -157,13 +156,14 @@ async def test_a_backlog_is_drained_without_wading_through_what_was_taken(
 
 
 @pytest.mark.slow
-async def test_settling_and_renewing_go_by_the_key(
-    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("name", "state"), [("complete", State.COMPLETED), ("settle", State.FAILED)])
+async def test_settling_goes_by_the_key(
+    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch, name: str, state: State
 ) -> None:
     fill(postgres_url, count=50_000)
     claims = await take(broker, 20)
-    watched = Watched(monkeypatch, statements().settle)
-    assert await broker.settle([ending(claim) for claim in claims]) == ["accepted"] * 20
+    watched = Watched(monkeypatch, getattr(statements(), name))
+    assert await broker.settle([ending(claim, state) for claim in claims]) == ["accepted"] * 20
     assert watched.scanned("job") == {"job_pkey"}
     assert watched.buffers < 20 * 40
 

@@ -1,7 +1,7 @@
 """The broker's own connections: opened when needed, kept, and thrown away when anything is wrong.
 
 A call runs in a task of its own, which nobody's cancellation reaches: a statement that is broken off
-leaves its connection in an unknown state, and psycopg closes it. Whoever waits gives up after
+leaves its connection in the middle of it. Whoever waits gives up after
 `DEADLINE`; that bounds a call also where the server, or a pooler in between, takes no timeouts.
 """
 
@@ -12,8 +12,7 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection, AsyncRawCursor
-from psycopg.abc import PQGen
+from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from stoker.brokers.notes import Notes
@@ -21,6 +20,7 @@ from stoker.brokers.postgres.address import Address
 from stoker.brokers.postgres.failures import AGAIN, mapped
 from stoker.brokers.postgres.session import Rows, Session
 from stoker.brokers.postgres.statements import ServerTime, Statements
+from stoker.brokers.postgres.wire import Wire
 from stoker.jobs.errors import BrokerUnavailable
 
 T = TypeVar("T")
@@ -33,8 +33,6 @@ TRIES = 4
 """Of a call that the server gives up for another's sake."""
 CLOSES_WITHIN = 5.0
 """Seconds for the calls that still run when the broker is left."""
-WAKES_EVERY = 3600.0
-"""Seconds between looks of a waiting connection at nothing in particular."""
 DIRECT = """
 SET timezone = 'UTC'; SET jit = off; SET plan_cache_mode = force_generic_plan;
 SET enable_seqscan = off; SET enable_bitmapscan = off;
@@ -47,47 +45,52 @@ once say nothing. Behind a pooler they would be others'; there each statement is
 class Own(Session):
     """One of the broker's own connections."""
 
-    def __init__(self, connection: AsyncConnection[Any], sql: Statements, time: ServerTime) -> None:
-        self.connection = connection
+    def __init__(self, wire: Wire, sql: Statements, time: ServerTime) -> None:
         self.sql = sql
         self.notes = Notes()
-        self._cursor = AsyncRawCursor(connection)
-        self._cursor.format = psycopg.pq.Format.BINARY
+        self._wire = wire
         self._time = time
 
     async def rows(self, statement: str, *values: object) -> Rows:
-        cursor = self._cursor
-        await cursor.execute(self._time.of(statement), values)
-        return await cursor.fetchall() if cursor.description else []
+        timed = self._time.of(statement)
+        return await self._wire.rows(timed, values, prepared=timed is statement)
 
     async def script(self, text: str) -> None:
         """Run several statements, without parameters."""
-        await self.connection.execute(text, prepare=False)
+        await self._wire.script(text)
 
     @asynccontextmanager
     async def whole(self) -> AsyncIterator[None]:
-        if self.connection.info.transaction_status != TransactionStatus.IDLE:
+        if self._status != TransactionStatus.IDLE:
             yield  # within another, which makes it whole
             return
-        await self.connection.execute("BEGIN", prepare=False)
+        await self.script("BEGIN")
         try:
             yield
         except BaseException:
-            if not self.connection.closed:
-                await self.connection.execute("ROLLBACK", prepare=False)
+            if not self.closed:
+                await self.script("ROLLBACK")
             raise
-        await self.connection.execute("COMMIT", prepare=False)
+        await self.script("COMMIT")
 
     async def wait_at_most(self, milliseconds: int) -> None:
-        await self.connection.execute(f"SET LOCAL lock_timeout = {milliseconds:d}", prepare=False)
+        await self.script(f"SET LOCAL lock_timeout = {milliseconds:d}")
+
+    @property
+    def closed(self) -> bool:
+        return self._wire.connection.closed
 
     @property
     def usable(self) -> bool:
         """Whether another call may have it."""
-        return (
-            not self.connection.closed
-            and self.connection.info.transaction_status == TransactionStatus.IDLE
-        )
+        return self._status == TransactionStatus.IDLE
+
+    @property
+    def _status(self) -> int:
+        return self._wire.connection.pgconn.transaction_status
+
+    async def close(self) -> None:
+        await self._wire.close()
 
 
 class Connections:
@@ -163,27 +166,20 @@ class Connections:
     async def _connect(self) -> Own:
         self._open += 1
         try:
-            connection = await connect(self._address.parameters)
-            try:
-                pooled = await is_pooled(connection)
-                if not pooled:
-                    await connection.execute(DIRECT)
-                    connection.prepare_threshold = 0
-            except BaseException:
-                await connection.close()
-                raise
+            wire = await connect(self._address.parameters)
         except BaseException:
             self._open -= 1
             self._next()
             raise
-        return Own(connection, self._sql, self._time)
+        return Own(wire, self._sql, self._time)
 
     async def _give(self, own: Own) -> None:
         if own.usable and not self._closed:
             self._idle.append(own)
         else:
+            broken = own.closed
             await self._drop(own)
-            if own.connection.broken:
+            if broken:
                 # What has hit one has hit all: the server was restarted, or the network is gone.
                 idle, self._idle = self._idle, []
                 for each in idle:
@@ -192,7 +188,7 @@ class Connections:
 
     async def _drop(self, own: Own) -> None:
         self._open -= 1
-        await own.connection.close()
+        await own.close()
 
     def _next(self) -> None:
         while self._waiting:
@@ -213,18 +209,17 @@ class Connections:
             await self._drop(self._idle.pop())
 
 
-class Quiet(AsyncConnection[Any]):
-    """A connection that sleeps until its socket says something, not for a tenth of a second."""
-
-    async def wait(
-        self, gen: PQGen[T], interval: float = WAKES_EVERY, timeout: float | None = None
-    ) -> T:
-        return await super().wait(gen, interval, timeout)
-
-
-async def connect(parameters: dict[str, str]) -> AsyncConnection[Any]:
+async def connect(parameters: dict[str, str]) -> Wire:
     """A connection where every statement stands at once unless it says BEGIN."""
-    return await Quiet.connect(autocommit=True, prepare_threshold=None, **parameters)  # type: ignore[arg-type]
+    connection = await AsyncConnection.connect(autocommit=True, prepare_threshold=None, **parameters)  # type: ignore[arg-type]
+    try:
+        pooled = await is_pooled(connection)
+        if not pooled:
+            await connection.execute(DIRECT)
+    except BaseException:
+        await connection.close()
+        raise
+    return Wire(connection, prepares=not pooled)
 
 
 async def is_pooled(connection: AsyncConnection[Any]) -> bool:

@@ -8,17 +8,16 @@ import asyncio
 import random
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import aclosing, suppress
-from typing import Any
+from contextlib import suppress
 
 import psycopg
-from psycopg import AsyncConnection
 
 from stoker.brokers.hints import Bell, Hints
 from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.address import Address
 from stoker.brokers.postgres.connections import connect
 from stoker.brokers.postgres.telling import CHANNEL, read
+from stoker.brokers.postgres.wire import Wire
 from stoker.brokers.tasks import ended
 from stoker.jobs.errors import BrokerError, BrokerUnavailable, JobNotFound
 from stoker.jobs.job import Job
@@ -80,10 +79,13 @@ class Listening:
         backoff = BACKOFF_FIRST
         while True:
             try:
-                async with await connect(self._address.listen) as connection:
-                    await self._listen(connection)
-                    backoff = BACKOFF_FIRST
-                    wait = DEAF_FOR
+                wire = await connect(self._address.listen)
+                try:
+                    await self._listen(wire)
+                finally:
+                    await wire.close()
+                backoff = BACKOFF_FIRST
+                wait = DEAF_FOR
             except (psycopg.Error, OSError, BrokerError):
                 wait = backoff * random.uniform(0.5, 1.5)
                 backoff = min(BACKOFF_LAST, 2 * backoff)
@@ -92,23 +94,34 @@ class Listening:
                 self._tried.set()
             await asyncio.sleep(wait)
 
-    async def _listen(self, connection: AsyncConnection[Any]) -> None:
+    async def _listen(self, wire: Wire) -> None:
         """Until the connection breaks; returns if nothing can be heard on it."""
-        await connection.execute(f"LISTEN {CHANNEL}")
         nonce = secrets.token_hex(8)
+        heard = asyncio.Event()
+
+        def hear(letter: str) -> None:
+            if letter == nonce:
+                heard.set()
+            elif self.live and (notes := read(letter)) is not None:
+                self._hints.tell(notes)
+
+        wire.hear = hear
+        await wire.script(f"LISTEN {CHANNEL}")
         await self._tell([nonce])
-        if not await _hears(connection, nonce):
+        try:
+            async with asyncio.timeout(TRIED_FOR):
+                await heard.wait()
+        except TimeoutError:
             return
         self.live = True
         self._tried.set()
         self._look_everywhere()  # what was told meanwhile was told to nobody
-        while True:
-            async for notification in connection.notifies(timeout=ALIVE_EVERY):
-                notes = read(notification.payload)
-                if notes is not None:
-                    self._hints.tell(notes)
+        while not wire.lost.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ALIVE_EVERY):
+                    await wire.lost.wait()
             async with asyncio.timeout(ALIVE_EVERY):
-                await connection.execute("SELECT 1")
+                await wire.script("SELECT 1")  # raises on one that is lost
 
     def _look_everywhere(self) -> None:
         notes = Notes()
@@ -162,14 +175,6 @@ class Listening:
             return None
         finally:
             self._hints.leave(id, bell)
-
-
-async def _hears(connection: AsyncConnection[Any], payload: str) -> bool:
-    async with aclosing(connection.notifies(timeout=TRIED_FOR)) as notifications:
-        async for notification in notifications:
-            if notification.payload == payload:
-                return True
-    return False
 
 
 def _any_queue(wakeup: Wakeup) -> Wakeup:

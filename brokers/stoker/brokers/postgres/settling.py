@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from stoker.brokers.keepable import UNFIT, fits, progress_of, text_or_none
+from stoker.brokers.postgres.completing import Key, complete, is_plain
 from stoker.brokers.postgres.failures import UNSTORABLE
 from stoker.brokers.postgres.literals import numbers, plain, texts
 from stoker.brokers.postgres.records import ended_since, is_id, whole_number
@@ -17,8 +18,6 @@ from stoker.jobs.job import Settlement
 from stoker.jobs.operating import Verdict
 from stoker.jobs.state import FINAL, MOVES, WAITING, State
 
-Key = tuple[str, str]
-"""Id and token."""
 LONGEST_DELAY = 1e9
 """Seconds; the column of times ends some hundred thousand years later."""
 LOCKED_FOR = 2000
@@ -33,19 +32,27 @@ async def settle(
 
     With `waits`, which is for a caller's transaction, nothing that somebody has locked is passed over.
     """
-    kept = [_fit(each) for each in settlements]
-    fit: dict[Key, Settlement] = {}
-    for each in kept:
-        if each is not None:
-            fit.setdefault((each.id, each.token), each)
-    verdicts = await _write(session, fit, keep, waits)
+    token_of = {each.id: each.token for each in settlements}
+    if any(token_of[each.id] != each.token for each in settlements):
+        # One run of a job and a former one of it: what is said of one depends on the other.
+        return [(await settle(session, [each], keep, waits=waits))[0] for each in settlements]
+    common: dict[Key, Settlement] = {}
+    others: dict[Key, Settlement] = {}
+    storable_ones = []
+    for each in settlements:
+        key, fit = (each.id, each.token), _fit(each)
+        storable_ones.append(fit is not None)
+        if fit is not None and key not in common and key not in others:
+            (common if fit is each and not waits else others)[key] = fit
+    verdicts = await _write_common(session, common, others)
+    verdicts |= await _write(session, others, keep, waits)
     rest = [each for each in settlements if (each.id, each.token) not in verdicts]
     if rest:
-        verdicts |= await _others(session, rest, fit, keep)
+        verdicts |= await _others(session, rest, common | others, keep)
     answers: list[Verdict] = []
-    for each, storable_one in zip(settlements, kept, strict=True):
+    for each, is_storable in zip(settlements, storable_ones, strict=True):
         key = each.id, each.token
-        if storable_one is None and verdicts[key] == "accepted":
+        if not is_storable and verdicts[key] == "accepted":
             answers.append("invalid")  # a later one of this run was not
             continue
         answers.append(verdicts[key])
@@ -88,6 +95,17 @@ async def standing_of(session: Session, ids: Sequence[str]) -> dict[str, tuple[s
         return {}
     rows = await session.rows(session.sql.standing, plain(asked), ended_since(asked))
     return {row[0]: (row[1], row[2]) for row in rows}
+
+
+async def _write_common(
+    session: Session, common: dict[Key, Settlement], others: dict[Key, Settlement]
+) -> dict[Key, Verdict]:
+    """Those that one short statement can write; if it cannot, they are among the others."""
+    try:
+        return dict.fromkeys(await complete(session, common.values()), "accepted")
+    except UNSTORABLE:
+        others |= common
+        return {}
 
 
 async def _write(
@@ -167,11 +185,11 @@ def _columns(fit: dict[Key, Settlement]) -> tuple[str, ...]:
 
 
 def _fit(settlement: Settlement) -> Settlement | None:
-    """As it can be kept; None if it cannot be."""
+    """As it can be kept, a plain one being given back itself; None if it cannot be."""
     state = settlement.state
     if state not in MOVES[State.RUNNING] or not fits(settlement.result) or not is_id(settlement.id):
         return None
-    if _is_plain(settlement):
+    if is_plain(settlement):
         return settlement
     if storable(settlement.token) != settlement.token:
         return None
@@ -196,21 +214,3 @@ def _fit(settlement: Settlement) -> Settlement | None:
         )
     except UNFIT:
         return None
-
-
-def _is_plain(settlement: Settlement) -> bool:
-    """The common case, told cheaply: a first run that has succeeded and left nothing but a result."""
-    return (
-        settlement.state is State.COMPLETED
-        and settlement.attempts == 1
-        and settlement.begun
-        and not (settlement.crashes or settlement.solo_deaths or settlement.returns)
-        and settlement.reason is None
-        and settlement.error is None
-        and settlement.progress is None
-        and settlement.progress_message is None
-        and settlement.run is None
-        and not (settlement.logs or settlement.dropped_logs or settlement.delay)
-        and settlement.token.isalnum()
-        and settlement.token.isascii()
-    )

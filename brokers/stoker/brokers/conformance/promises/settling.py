@@ -203,6 +203,14 @@ class ResendingPromises:
         job = await job_of(broker, claim.id)
         assert job.result is not None and bytes(job.result) == b"1"
 
+    async def test_a_former_run_is_answered_beside_the_present_one(self, broker: Broker) -> None:
+        await broker.enqueue([new_job()])
+        (former,) = await take(broker)
+        again = ending(former, State.PENDING)
+        await broker.settle([again])
+        (present,) = await take(broker)
+        assert await broker.settle([again, ending(present)]) == ["already", "accepted"]
+
     async def test_another_instance_knows_what_was_settled(
         self, broker: Broker, second: Broker
     ) -> None:

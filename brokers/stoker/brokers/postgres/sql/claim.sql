@@ -55,7 +55,9 @@ started AS (
         lease_until = statement_timestamp() + make_interval(secs => :lease),
         started_at = statement_timestamp(), attempts = job.attempts + 1
     WHERE id = ANY (ARRAY(SELECT id FROM picked WHERE late IS NOT TRUE))
-    RETURNING *
+    RETURNING
+        id, seq, type, queue, priority, payload, attempts, max_attempts, crashes, solo_deaths, returns, timeout,
+        created_at, scheduled_at, started_at, tags, recurring_id, headers, expires_at, unique_key, unique_scope
 ),
 released AS (
     DELETE FROM stoker.unique_key USING started
@@ -66,7 +68,8 @@ released AS (
 counted AS (
     INSERT INTO stoker.tally (queue, ready, retrying, running)
     SELECT queue, -count(*) FILTER (WHERE state = 'pending'), -count(*) FILTER (WHERE state = 'retrying'), count(*)
-    FROM picked WHERE late IS NOT TRUE GROUP BY queue
+    FROM picked WHERE late IS NOT TRUE AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
+    GROUP BY queue
 )
 SELECT
     id::text, type, queue, priority, payload, attempts, max_attempts, crashes, solo_deaths, returns, timeout,
