@@ -16,6 +16,7 @@ from stoker.brokers.conformance.making import (
     start,
     take,
 )
+from stoker.brokers.conformance.scheduling import PAST, new_row, slot_job, written
 from stoker.brokers.protocol import Broker
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import JobNotFound
@@ -200,7 +201,12 @@ async def by_retrying(broker: Broker, offset: Offset) -> None:
     await broker.retry([claim.id])
 
 
-READYING = (by_enqueueing, by_promoting, by_releasing, by_sweeping, by_retrying)
+async def by_firing(broker: Broker, offset: Offset) -> None:
+    row = new_row(queue="mail")
+    await broker.change([written(row, slot_job(row, PAST))])
+
+
+READYING = (by_enqueueing, by_promoting, by_releasing, by_sweeping, by_retrying, by_firing)
 
 
 class StoreHintPromises:
@@ -217,11 +223,16 @@ class StoreHintPromises:
             await make_ready(broker, offset)
             assert await comes(wakeups, ready("mail"))
 
+    @pytest.mark.parametrize("make_ready", (by_enqueueing, by_firing), ids=lambda way: way.__name__)
     async def test_a_ready_job_is_hinted_to_other_instances(
-        self, broker: Broker, second: Broker
+        self,
+        broker: Broker,
+        second: Broker,
+        offset: Offset,
+        make_ready: Callable[[Broker, Offset], Awaitable[None]],
     ) -> None:
         async with listening(second) as wakeups:
-            await broker.enqueue([new_job("mail")])
+            await make_ready(broker, offset)
             assert await comes(wakeups, ready("mail"))
 
     async def test_a_wish_to_cancel_is_hinted_with_its_id(self, broker: Broker, second: Broker) -> None:
