@@ -14,6 +14,7 @@ from stoker.brokers.memory import MemoryBroker
 from stoker.jobs.clock import Offset
 from stoker.jobs.job import Enqueued, Held, NewJob, Renewal, Report, Settlement
 from stoker.jobs.operating import Verdict
+from stoker.jobs.recurring import Change, Changed, RecurringPage
 
 STEPS = 5000
 SETTINGS = settings(
@@ -71,7 +72,40 @@ class ForgetsPriorities(MemoryBroker):
         return await super().enqueue([replace(job, priority=5) for job in jobs])
 
 
-@pytest.mark.parametrize("broken", [RenewsAll, ReportsNothing, SettlesOneByOne, ForgetsPriorities])
+class WritesAnyRow(MemoryBroker):
+    """Whatever revision is expected."""
+
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        changed: list[Changed] = []
+        for each in changes:
+            page = await super().recurring(ids=[each.id])
+            standing = page.items[0].revision if page.items else each.expected
+            changed += await super().change([replace(each, expected=standing)])
+        return changed
+
+
+class LeavesOutSlots(MemoryBroker):
+    async def change(self, changes: Sequence[Change]) -> list[Changed]:
+        return await super().change([replace(each, skipped=()) for each in changes])
+
+
+class KnowsNoNextTime(MemoryBroker):
+    async def due(self, limit: int) -> RecurringPage:
+        return replace(await super().due(limit), next_due=None)
+
+
+BROKEN: list[type[MemoryBroker]] = [
+    RenewsAll,
+    ReportsNothing,
+    SettlesOneByOne,
+    ForgetsPriorities,
+    WritesAnyRow,
+    LeavesOutSlots,
+    KnowsNoNextTime,
+]
+
+
+@pytest.mark.parametrize("broken", BROKEN)
 def test_a_broker_that_differs_is_found_out(broken: type[MemoryBroker]) -> None:
     def openings() -> Opening:
         def open(offset: Offset, *, max_log_entries: int = 1000) -> Broker:

@@ -10,7 +10,7 @@ from stoker.jobs.clock import Offset
 
 STEPS = 1000
 SETTINGS = settings(
-    max_examples=25,
+    max_examples=30,
     stateful_step_count=50,
     derandomize=True,
     deadline=None,

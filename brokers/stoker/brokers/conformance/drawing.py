@@ -6,12 +6,14 @@ ever due within the moments that pass while two brokers are asked the same.
 
 from typing import Any, Protocol, TypeVar
 
+import msgspec
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from stoker.brokers.conformance.making import EPOCH
 from stoker.jobs.job import Holding, LogLine, NewJob, Report, Run, Settlement
 from stoker.jobs.operating import Keep, Query
+from stoker.jobs.recurring import Schedule
 from stoker.jobs.state import FINAL, State
 
 T = TypeVar("T")
@@ -144,3 +146,30 @@ queries = st.one_of(
         tags=tags,
     ),
 )
+
+row_names = st.sampled_from(["a", "b", "Z", "\u00e4"])
+schedules = st.builds(
+    Schedule,
+    type=st.just("one"),
+    line=st.just("0 * * * *"),
+    queue=st.sampled_from(QUEUES),
+    payload=st.just(LARGE).map(msgspec.Raw),
+    tags=tags,
+    unique=sometimes(st.just(Holding("k1", 3 * HALF))),
+)
+slips = st.sampled_from([0] * 8 + [-1, 1])
+"""By how much a revision is wrong."""
+due_in = st.sampled_from([None, -3, -2, -1, 1, 2, 5])
+"""Steps of time until a row is due."""
+row_fields = st.fixed_dictionaries(
+    {
+        "planned": st.just(True),
+        "enabled": st.sampled_from([True, True, True, False]),
+        "held": st.booleans(),
+        "missed": st.integers(0, 3),
+        "trouble": reasons,
+    }
+)
+change_counts = st.integers(1, 3)
+job_counts = st.sampled_from([0, 0, 1, 2])
+skip_reasons = st.sampled_from(["overlap", "nul \0"])

@@ -12,12 +12,13 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 from stoker.brokers.conformance import drawing
 from stoker.brokers.conformance.drawing import HALF, Draw
 from stoker.brokers.conformance.fixtures import Opening
+from stoker.brokers.conformance.given import Given
 from stoker.brokers.conformance.likeness import refuse_unlike
 from stoker.brokers.conformance.making import ids_of, promote_all
 from stoker.brokers.conformance.pair import Pair, Verb, enqueued, listed, pauses, seen
+from stoker.brokers.conformance.rows import RowSteps
 from stoker.brokers.protocol import Broker
-from stoker.jobs.ids import derived_id
-from stoker.jobs.job import Claim, Held, NewJob
+from stoker.jobs.job import Claim, Held
 from stoker.jobs.operating import TypeInfo, Worker
 from stoker.jobs.patterns import QueueSet
 from stoker.jobs.state import State
@@ -38,6 +39,9 @@ OFTEN = {
     "pause": 1,
     "resume": 3,
     "find": 2,
+    "change": 4,
+    "due": 2,
+    "look": 1,
     "wait": 1,
     "crew": 1,
 }
@@ -76,13 +80,11 @@ class BrokerMachine(RuleBasedStateMachine):
         self._count_step = count_step
         self._pair = Pair(opening)
         self.both = self._pair.both
-        self.given: list[NewJob] = []
-        """Every job that was enqueued, or tried to be."""
+        self.given = Given()
         self.claims: list[Claim] = []
         """Every claim there ever was, stale ones included."""
-        self.touched: set[str] = set()
-        """Whose details are to be compared after the step."""
         self.running: set[str] = set()
+        self.rows = RowSteps(self._pair, self.given, self.moment)
 
     def teardown(self) -> None:
         self._pair.close()
@@ -101,17 +103,12 @@ class BrokerMachine(RuleBasedStateMachine):
 
     def compare_all(self) -> None:
         """What everybody can see, and what was kept with the jobs that were touched."""
-        ids, touched = ids_of(self.given), sorted(self.touched)
+        ids, touched = ids_of(self.given.jobs), sorted(self.given.touched)
         jobs = self.both(lambda broker: seen(broker, ids, touched))[0]
         self.running = {job.id for job in jobs if job is not None and job.state is State.RUNNING}
-        self.touched.clear()
+        self.given.touched.clear()
 
     # Which jobs and claims
-
-    def some_ids(self, draw: Draw) -> list[str]:
-        ids = [self.given[-1 - pick % len(self.given)].id for pick in draw(drawing.some)]
-        self.touched.update(ids)
-        return ids
 
     def some_claims(self, draw: Draw) -> list[Claim]:
         """Most of them stand; of some the job runs under a newer one; the rest may be any."""
@@ -125,7 +122,7 @@ class BrokerMachine(RuleBasedStateMachine):
             preferred = standing if pick < drawing.OVERTAKEN_FROM else overtaken
             claims = preferred if preferred and pick < drawing.ANY_FROM else self.claims
             chosen.append(claims[-1 - pick % len(claims)])
-        self.touched.update(ids_of(chosen))
+        self.given.touched.update(ids_of(chosen))
         return chosen
 
     def moment(self, steps: int) -> datetime:
@@ -135,16 +132,10 @@ class BrokerMachine(RuleBasedStateMachine):
     # Jobs go in, run, and end
 
     def enqueue(self, draw: Draw) -> None:
-        new: list[NewJob] = []
-        for job in draw(st.lists(drawing.jobs, min_size=1, max_size=4)):
-            id = derived_id(job.queue, str(len(self.given) + len(new)), 1e9)
-            new.append(msgspec.structs.replace(job, id=id))
-        repeated = draw(drawing.sometimes(drawing.picks))
-        if repeated is not None:
-            known = [*self.given, *new][-1 - repeated % (len(self.given) + len(new))]
-            new.append(msgspec.structs.replace(new[0], id=known.id, queue=known.queue))
-        self.given += new
-        self.touched.update(ids_of(new))
+        new = self.given.new(draw, draw(st.integers(1, 4)))
+        known = self.given.known(draw)
+        if known is not None:
+            new.append(known)
         self.both(lambda broker: enqueued(broker, new))
 
     def claim(self, draw: Draw) -> None:
@@ -191,6 +182,17 @@ class BrokerMachine(RuleBasedStateMachine):
         ]
         self.both(lambda broker: broker.report(reports))
 
+    # Recurring jobs
+
+    def change(self, draw: Draw) -> None:
+        self.rows.change(draw)
+
+    def due(self, draw: Draw) -> None:
+        self.rows.due(draw)
+
+    def look(self, draw: Draw) -> None:
+        self.rows.look(draw)
+
     # Time passes
 
     def advance(self, draw: Draw) -> None:
@@ -215,11 +217,11 @@ class BrokerMachine(RuleBasedStateMachine):
     # What operators do
 
     def cancel(self, draw: Draw) -> None:
-        ids, reason = [*self.some_ids(draw), "unknown"], draw(drawing.reasons)
+        ids, reason = [*self.given.some_ids(draw), "unknown"], draw(drawing.reasons)
         self.both(lambda broker: broker.cancel(ids, reason))
 
     def retry(self, draw: Draw) -> None:
-        ids = [*self.some_ids(draw), "unknown"]
+        ids = [*self.given.some_ids(draw), "unknown"]
         self.both(lambda broker: broker.retry(ids))
 
     def pause(self, draw: Draw) -> None:
@@ -243,7 +245,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.both(lambda broker: listed(broker, query, limit))
 
     def wait(self, draw: Draw) -> None:
-        ids = self.some_ids(draw)
+        ids = self.given.some_ids(draw)
         for job in self.both(lambda broker: broker.get(ids)):
             if job is not None:
                 self.both(lambda broker, id=job.id: broker.settled(id, 0.001))  # type: ignore[misc]
@@ -260,7 +262,7 @@ class BrokerMachine(RuleBasedStateMachine):
 
     def _took(self, claims: list[Claim]) -> None:
         self.claims += claims
-        self.touched.update(ids_of(claims))
+        self.given.touched.update(ids_of(claims))
 
 
 def _id(claim: Claim) -> str:

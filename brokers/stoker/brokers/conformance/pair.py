@@ -14,6 +14,7 @@ from stoker.jobs.clock import Offset
 from stoker.jobs.errors import UniqueConflict
 from stoker.jobs.job import NewJob
 from stoker.jobs.operating import Query
+from stoker.jobs.recurring import Recurring
 
 T = TypeVar("T")
 Verb = Callable[[Broker], Awaitable[T]]
@@ -90,3 +91,16 @@ async def listed(broker: Broker, query: Query, limit: int) -> dict[str, Any]:
         if cursor is None:
             assert times == sorted(times, reverse=True), "the list is not sorted, newest first"
             return jobs
+
+
+async def rows(broker: Broker, limit: int) -> list[Recurring]:
+    """The recurring jobs of all pages."""
+    found: list[Recurring] = []
+    cursor = None
+    while True:
+        page = await broker.recurring(limit=limit, cursor=cursor)
+        assert len(page.items) <= limit
+        found += page.items
+        cursor = page.next_cursor
+        if cursor is None:
+            return found

@@ -60,14 +60,23 @@ async def change(session: Session, changes: Sequence[Change], *, letter: bool = 
 
     So a row that moves to another queue, which is taken away and added, is never in between.
     """
-    if not any(each.jobs or each.skipped for each in changes):
+    ids = [job.id for each in changes for job in each.jobs]
+    ids += [skip.job.id for each in changes for skip in each.skipped]
+    if not ids:
         return [Changed(accepted) for accepted in await _write(session, changes)]
     async with session.whole():
-        written = await _write(session, changes)
-        accepted = [each for each, stands in zip(changes, written, strict=True) if stands]
-        jobs = [job for each in accepted for job in each.jobs]
-        answers = iter(await enqueue(session, jobs, letter=letter) if jobs else ())
-        await _keep_skipped(session, [skip for each in accepted for skip in each.skipped])
+        if len(set(ids)) == len(ids):
+            return await _at_once(session, changes, letter)
+        # What comes of an id that several bring depends on their order.
+        return [(await _at_once(session, [each], letter))[0] for each in changes]
+
+
+async def _at_once(session: Session, changes: Sequence[Change], letter: bool) -> list[Changed]:
+    written = await _write(session, changes)
+    accepted = [each for each, stands in zip(changes, written, strict=True) if stands]
+    jobs = [job for each in accepted for job in each.jobs]
+    answers = iter(await enqueue(session, jobs, letter=letter) if jobs else ())
+    await _keep_skipped(session, [skip for each in accepted for skip in each.skipped])
     return [
         Changed(stands, _taken(answers, each.jobs) if stands else ())
         for each, stands in zip(changes, written, strict=True)
@@ -96,8 +105,11 @@ async def _keep_skipped(session: Session, skipped: Sequence[Skip]) -> None:
     jobs = [msgspec.structs.replace(skip.job, unique=None) for skip in skipped]
     answers = await enqueue(session, jobs, letter=False)
     session.notes.ready = ready  # what does not run is nobody's news
-    new = {answer.id for answer in answers if answer.created}
-    reasons = {skip.job.id: storable(skip.reason) for skip in skipped if skip.job.id in new}
+    reasons = {
+        skip.job.id: storable(skip.reason)
+        for skip, answer in zip(skipped, answers, strict=True)
+        if answer.created
+    }
     if reasons:
         ended = await session.rows(session.sql.skip, plain(reasons), texts(reasons.values()))
         session.notes.settled += [id for (id,) in ended]

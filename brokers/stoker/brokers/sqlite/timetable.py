@@ -79,9 +79,9 @@ def _write(tx: Transaction, change: Change) -> None:
 
 def _keep_skipped(tx: Transaction, skip: Skip) -> None:
     job = msgspec.structs.replace(skip.job, unique=None)
-    ready = set(tx.notes.ready)
+    told = set(tx.notes.ready)
     (answer,) = enqueue(tx, [job])
-    tx.notes.ready = ready  # what does not run is nobody's news
+    tx.notes.ready = told  # what does not run is nobody's news
     if answer.created:
         ready = tx.rows("SELECT ready FROM stoker_job WHERE id = ?", (job.id,))[0][0]
         tx.execute(tx.sql.skip, (job.id, tx.now.wall, storable(skip.reason)))
