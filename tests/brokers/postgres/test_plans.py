@@ -9,6 +9,7 @@ import pytest
 
 from stoker.brokers import Broker, connect
 from stoker.brokers.conformance.making import LEASE, ending, held, new_jobs, take
+from stoker.brokers.conformance.scheduling import new_row, put
 from stoker.brokers.postgres import reporting
 from stoker.brokers.postgres.address import parse
 from stoker.brokers.postgres.connections import Connections, Own
@@ -26,6 +27,11 @@ SELECT
     gen_random_uuid(), now(), now() + make_interval(secs => {begin} + number * 0.001), 6, {priority},
     {ready}, 'pending', {queue}, 'test', '{{}}'
 FROM generate_series(1, {count}) AS number
+"""
+FILL_RECURRING = """
+INSERT INTO stoker.recurring (id, name, revision, due_at, body)
+SELECT gen_random_uuid(), 'row ' || number, 1, now() + make_interval(days => 1, secs => number), body
+FROM generate_series(1, 10000) AS number, stoker.recurring
 """
 AGO, LATER = -100_000, 100_000
 
@@ -74,7 +80,7 @@ def fill(url: str, **changes: Any) -> None:
 @pytest.fixture
 async def broker(postgres_url: str) -> AsyncIterator[Broker]:
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("VACUUM stoker.job")  # of what the tests before have left
+        connection.execute("VACUUM stoker.job, stoker.recurring")  # of what the tests before have left
     async with connect(postgres_url) as broker:
         yield broker
 
@@ -186,3 +192,20 @@ async def test_most_renewals_stay_on_their_page(broker: Broker, postgres_url: st
     await connections.close()
     updated, hot = counts[-1]
     assert hot > updated / 2
+
+
+@pytest.mark.parametrize("name", ["due", "recurring_named", "recurring_page"])
+async def test_a_look_at_a_few_of_many_recurring_jobs_reads_a_few(
+    broker: Broker, postgres_url: str, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    row = new_row("a")
+    await put(broker, row)
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(FILL_RECURRING)
+    watched = Watched(monkeypatch, getattr(statements(), name))
+    page = await broker.due(10)
+    assert page.items == (row,) and page.next_due is not None
+    assert (await broker.recurring(ids=[row.id], names=["a", "b"])).items == (row,)
+    assert (await broker.recurring(limit=1, cursor="Z")).items == (row,)
+    assert watched.plan
+    assert watched.buffers < 50

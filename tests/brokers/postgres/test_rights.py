@@ -7,7 +7,7 @@ import pytest
 
 from stoker.brokers import connect
 from stoker.brokers.conformance.making import ending, held, new_job, take
-from stoker.brokers.conformance.promises.timetable import PAST, after, new_row, put, slot_job, written
+from stoker.brokers.conformance.scheduling import PAST, after, new_row, put, slot_job, written
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerRefused
 from stoker.jobs.job import Holding

@@ -15,7 +15,7 @@ from stoker.brokers.conformance.making import (
     start,
     take,
 )
-from stoker.brokers.conformance.promises.timetable import PAST, after, new_row, put, slot_job, written
+from stoker.brokers.conformance.scheduling import PAST, after, new_row, put, slot_job, written
 from stoker.brokers.redis.timetable import AT_ONCE
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import SchemaTooNew
