@@ -52,13 +52,18 @@ def overlaps(
     ledger: Ledger,
     killed: Mapping[int, int],
     reaped: Collection[int] = (),
+    *,
+    forgetful: bool = False,
 ) -> Iterator[str]:
     """Everything that must not be, a sentence each.
 
     A run starts after another of its job only if that one was over, by itself or because its process
     had been killed; and only if it had given the job back, or its lease had ended, or its process was
-    one of those that were `reaped` by a living parent.
+    one of those that were `reaped` by a living parent. And each has a claim that the store knows of, or
+    it was among those of a `forgetful` store that its crash took along.
     """
+    if not forgetful:
+        yield from (f"{run.job}: a run began without a claim" for run in unclaimed(runs, ledger))
     for job, of_job in runs.items():
         for earlier, later in pairwise(of_job):
             over, held = earlier.over(killed), ledger.claims[job, earlier.token]
@@ -68,6 +73,13 @@ def overlaps(
             if not free and later.started <= held.lease_until:
                 early = (held.lease_until - later.started) / 1e9
                 yield f"{job}: a run began {early:.3f} s before the lease of the former had ended"
+
+
+def unclaimed(runs: Mapping[str, list[Run]], ledger: Ledger) -> list[Run]:
+    """Runs of whose claim the store knows nothing: it gave it, and has lost it since."""
+    return [
+        run for of_job in runs.values() for run in of_job if (run.job, run.token) not in ledger.claims
+    ]
 
 
 def miscounts(jobs: list[str], runs: Mapping[str, list[Run]], ledger: Ledger) -> Iterator[str]:

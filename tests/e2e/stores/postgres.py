@@ -70,10 +70,14 @@ class OwnPostgres:
     def __init__(self, cluster: Cluster) -> None:
         self.cluster = cluster
         self._running = ExitStack()
+        self._up = False
         self._numbers = itertools.count()
 
     def start(self) -> None:
-        self._running.enter_context(self.cluster.serving())
+        """Nothing, where it is up."""
+        if not self._up:
+            self._running.enter_context(self.cluster.serving())
+            self._up = True
 
     def kill(self) -> None:
         """All of its processes: one that outlived the first would keep the next from starting."""
@@ -85,6 +89,7 @@ class OwnPostgres:
             select.select([end], [], [])
             os.close(end)
         self._running.close()
+        self._up = False
 
     def stopped(self) -> list[int]:
         """The process ids of all its processes, which stand still from now on."""
@@ -109,6 +114,7 @@ class OwnPostgres:
         try:
             yield PostgresStore(self, urlsplit(self.cluster.address)._replace(path=f"/{name}").geturl())
         finally:
+            self.start()  # for a test that failed between a kill and a start
             self._administer(f"DROP DATABASE {name} WITH (FORCE)")
 
     def _administer(self, statement: str) -> None:
@@ -121,6 +127,9 @@ class OwnPostgres:
 
 class PostgresStore:
     """Its ledger is kept by triggers, in the transaction of each write."""
+
+    forgetful = True
+    """Claims are committed without waiting for the write: a crash takes up to half a second of them."""
 
     def __init__(self, server: OwnPostgres, url: str) -> None:
         self.url = url

@@ -16,12 +16,13 @@ from redis import Redis
 from .ledger import Ledger
 from .store import MICROSECOND, WallClock
 
-SETTINGS = (
-    *("--appendonly", "yes", "--appendfsync", os.environ.get("E2E_APPENDFSYNC", "always")),
-    *("--auto-aof-rewrite-percentage", "0"),
-)
+APPENDFSYNC = os.environ.get("E2E_APPENDFSYNC") or "always"
 """`always`: what was acknowledged has been written. With `everysec` the server may put the writing off,
 for two seconds at most, while the disk is slow; and what it has not written, a kill takes along."""
+SETTINGS = (
+    *("--appendonly", "yes", "--appendfsync", APPENDFSYNC),
+    *("--auto-aof-rewrite-percentage", "0"),
+)
 _RECORD = re.compile(r"stoker:\{\d+\}:job:(.+)")
 _LEASES = re.compile(r"stoker:\{\d+\}:leases")
 _PIECE = 1 << 20
@@ -41,6 +42,8 @@ class RedisStore:
 
     A claim is written in it before anybody hears of it, a settlement before it is acknowledged.
     """
+
+    forgetful = APPENDFSYNC != "always"
 
     def __init__(self, server: RedisServer) -> None:
         self.url = server.address

@@ -39,6 +39,9 @@ class Store(Protocol):
 class Server(Store, Protocol):
     """A store that is a process, which may be killed."""
 
+    forgetful: bool
+    """Its kill may take along claims that it has given: their jobs are given again."""
+
     def kill(self) -> None:
         """End it as nobody can prevent; it is gone afterwards."""
         ...
