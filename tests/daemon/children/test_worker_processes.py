@@ -82,7 +82,12 @@ def start(
 
     @asynccontextmanager
     async def start(
-        source: str, *, processes: int = 1, lease: float = 15.0, grace: float = 10.0
+        source: str,
+        *,
+        processes: int = 1,
+        lease: float = 15.0,
+        grace: float = 10.0,
+        late: float = 3600.0,
     ) -> AsyncIterator[WorkerProcesses]:
         (tmp_path / "worked.py").write_text(_HEADER + textwrap.dedent(source))
         settings = Settings(
@@ -96,6 +101,7 @@ def start(
             entry="worked:work",
             beat=0.05,
             patience=lambda deaths: 0.0,
+            late=late,
         )
         with anyio.fail_after(20):
             async with anyio.create_task_group() as group:
@@ -147,6 +153,15 @@ async def test_a_dead_process_is_replaced_and_its_jobs_are_given_back_at_once(
         assert events == [ProcessEnded("worker", int(pid), -9, False, "signal 9 (SIGKILL)")]
     assert events[1:] == [ProcessEnded("worker", int(other), 0, True, "exit code 0")]
     assert reclaimed.names == [first]
+
+
+async def test_what_a_dead_process_had_sent_may_come_late_and_is_looked_for_again(
+    start: Start, told: Told, reclaimed: Reclaimed
+) -> None:
+    async with start(STEADY, late=0.1):
+        first, pid = await told.line()
+        os.kill(int(pid), signal.SIGKILL)
+        assert await reclaimed.until(2) == [first] * 2
 
 
 async def test_a_silent_process_is_killed_and_replaced(

@@ -27,6 +27,9 @@ STEADY = 60.0
 """Seconds of life after which a death is no longer counted with those before it."""
 FIRST_WAIT = 0.5
 LONGEST_WAIT = 30.0
+LATE = 2.0
+"""Seconds until it is looked once more for what a dead process holds: a claim that it had sent may be
+carried out by a server after its death."""
 LAST_RECLAIM = 5.0
 """Seconds that a stopping daemon takes to give back the jobs of a worker that it had to kill."""
 
@@ -58,6 +61,7 @@ class WorkerProcesses:
         clock: Clock | None = None,
         beat: float = 1.0,
         patience: Callable[[int], float] = wait_after_deaths,
+        late: float = LATE,
     ) -> None:
         """`entry`: the `RunWorker` that each runs; `beat`: seconds between their signs of life."""
         self._settings = settings
@@ -68,6 +72,7 @@ class WorkerProcesses:
         self._clock = clock or SystemClock()
         self._beat = beat
         self._patience = patience
+        self._late = late
         self._silence = settings.lease - settings.margin
         self._grace = settings.shutdown_grace + settings.cancel_grace + settings.margin
         self._broker = Patience(self.name, emit=emit, clock=self._clock)
@@ -101,7 +106,7 @@ class WorkerProcesses:
             else:
                 name = worker_name(self._settings, child.pid)
                 await self._accompany(child, name)
-                group.start_soon(self._give_back, name)
+                group.start_soon(self._give_all_back, name)
             deaths = 1 if self._clock.elapsed() - born >= STEADY else deaths + 1
             await anyio.sleep(self._patience(deaths))
 
@@ -147,6 +152,11 @@ class WorkerProcesses:
             if looks * self._beat >= limit and not child.told_to_end:
                 child.last_words = f"killed: it was silent for {looks * self._beat:g} s"
                 child.kill()
+
+    async def _give_all_back(self, name: str) -> None:
+        await self._give_back(name)
+        await anyio.sleep(self._late)
+        await self._give_back(name)
 
     async def _give_back(self, name: str) -> None:
         await self._broker.call(lambda: self._reclaim(name))
