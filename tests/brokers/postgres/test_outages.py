@@ -10,10 +10,8 @@ import pytest
 
 from stoker.brokers import Broker, connect
 from stoker.brokers.conformance.making import (
-    LEASE,
     SOON,
     ending,
-    held,
     new_job,
     new_jobs,
     state_of,
@@ -24,7 +22,6 @@ from stoker.brokers.postgres.connections import Connections
 from stoker.brokers.postgres.statements import ServerTime, statements
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerUnavailable
-from stoker.jobs.job import Renewal
 from stoker.jobs.operating import Wakeup
 from stoker.jobs.state import State
 
@@ -81,7 +78,7 @@ async def test_after_a_crash_of_the_server_all_goes_on_by_itself(own_postgres: A
         broker = await connect(own_postgres.address, create=True).__aenter__()
         await broker.enqueue([before])
         (claim,) = await take(broker)
-        await broker.enqueue([other])  # durable, and with it what was written before
+        await broker.enqueue([other])
         wakeups = broker.wakeups()
         await anext(wakeups)
         server.send_signal(SIGQUIT)
@@ -101,32 +98,6 @@ async def test_after_a_crash_of_the_server_all_goes_on_by_itself(own_postgres: A
         ]
         await broker.__aexit__(None, None, None)
 
-
-@pytest.mark.slow
-async def test_a_claim_that_a_crash_of_the_server_undoes_is_one_that_was_lost(
-    own_postgres: Any,
-) -> None:
-    # Claims are committed without waiting for the disk; the server flushes them a moment later.
-    job = new_job()
-    settings = "ALTER SYSTEM SET wal_writer_delay = '10s'; SELECT pg_reload_conf()"
-    with own_postgres.serving() as server:
-        with psycopg.connect(own_postgres.address, autocommit=True) as connection:
-            for statement in settings.split(";"):
-                connection.execute(statement)
-        broker = await connect(own_postgres.address, create=True).__aenter__()
-        await broker.enqueue([job])
-        (claim,) = await take(broker)
-        server.send_signal(SIGQUIT)
-        server.wait()
-    with own_postgres.serving():
-        assert await eventually(lambda: broker.renew([held(claim)], LEASE)) == Renewal(
-            lost=frozenset({job.id})
-        )
-        assert await broker.settle([ending(claim)]) == ["lost"]
-        (again,) = await take(broker)
-        assert (again.id, again.attempts) == (job.id, 1)
-        assert await broker.settle([ending(again)]) == ["accepted"]
-        await broker.__aexit__(None, None, None)
 
 
 async def test_connections_that_were_cut_are_replaced(postgres_url: str) -> None:

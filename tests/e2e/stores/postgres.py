@@ -128,8 +128,7 @@ class OwnPostgres:
 class PostgresStore:
     """Its ledger is kept by triggers, in the transaction of each write."""
 
-    forgetful = True
-    """Claims are committed without waiting for the write: a crash takes up to half a second of them."""
+    forgetful = False
 
     def __init__(self, server: OwnPostgres, url: str) -> None:
         self.url = url

@@ -68,7 +68,7 @@ released AS (
 counted AS (
     INSERT INTO stoker.tally (queue, ready, retrying, running)
     SELECT queue, -count(*) FILTER (WHERE state = 'pending'), -count(*) FILTER (WHERE state = 'retrying'), count(*)
-    FROM picked WHERE late IS NOT TRUE AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
+    FROM picked WHERE late IS NOT TRUE
     GROUP BY queue
 )
 SELECT
