@@ -136,7 +136,16 @@ def test_of_several_slots_the_first_runs_and_the_others_overlap_with_it() -> Non
 
 def test_overlapping_is_allowed_where_it_is_said() -> None:
     change = passed(row(overlap="allow"), Hourly(), (), NOON + HOUR)
-    assert (slots_of(change), after(change).active) == ([NOON + HOUR], ())
+    assert (slots_of(change), after(change).active) == ([NOON + HOUR], (change.jobs[0].id,))
+
+
+def test_an_edit_that_forbids_overlapping_sees_the_job_before() -> None:
+    allowed = after(passed(row(overlap="allow"), Hourly(), (), NOON + HOUR))
+    forbidden = msgspec.structs.replace(
+        allowed, edited=msgspec.structs.replace(allowed.declared, overlap="skip")
+    )
+    change = passed(forbidden, Hourly(), set(allowed.active), NOON + 2 * HOUR)
+    assert (change.jobs, skipped_of(change)) == ((), [NOON + 2 * HOUR])
 
 
 def test_a_slot_waits_for_the_earlier_job_where_that_is_said() -> None:

@@ -151,8 +151,9 @@ class Emptied:
 
 EMPTY = """
 DELETE FROM stoker.job; DELETE FROM stoker.done; DELETE FROM stoker.unique_key; DELETE FROM stoker.run;
-DELETE FROM stoker.log; DELETE FROM stoker.tally; DELETE FROM stoker.tombstone; DELETE FROM stoker.recurring;
-DELETE FROM stoker.awaited; DELETE FROM stoker.pause; DELETE FROM stoker.worker; DELETE FROM stoker.type
+DELETE FROM stoker.log; DELETE FROM stoker.tally; DELETE FROM stoker.tombstone;
+DELETE FROM stoker.recurring; DELETE FROM stoker.awaited; DELETE FROM stoker.pause;
+DELETE FROM stoker.worker; DELETE FROM stoker.type
 """
 
 

@@ -133,7 +133,8 @@ class Scheduling(Connected):
         """
         for _ in range(TRIES):
             row, _ = await self._row(which)
-            live = [job for job in await self.broker.get(row.active) if job and not job.state.final]
+            may_wait = () if row.schedule.overlap == "allow" else row.active
+            live = [job for job in await self.broker.get(may_wait) if job and not job.state.final]
             if live:
                 return JobHandle(self.broker, Ticket(live[-1].id))
             job = slots.job_of(row, IdSource().next(row.queue), None)

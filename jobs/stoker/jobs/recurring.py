@@ -92,7 +92,7 @@ class Recurring(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     held: bool = False
     """The slot at `next_at` has come, and waits for an earlier job to end (`overlap="queue"`)."""
     active: tuple[str, ...] = ()
-    """Its latest jobs that had not ended when last looked at; empty with `overlap="allow"`."""
+    """Its latest jobs that had not ended when last looked at; with `overlap="allow"` the last one."""
     last_job: str | None = None
     last_slot: datetime | None = None
     missed: int = 0

@@ -1,6 +1,6 @@
 """What becomes of a recurring job whose time has come: pure, a row in, a change out."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Protocol
@@ -85,10 +85,8 @@ def job_of(row: Recurring, id: str, at: datetime | None) -> NewJob:
 
 def fired(row: Recurring, job: NewJob) -> Change:
     """A job outside the slots, because somebody asks for one now."""
-    active = row.active if row.schedule.overlap == "allow" else (*row.active, job.id)
-    new = msgspec.structs.replace(
-        row, revision=row.revision + 1, active=active[-MOST_ACTIVE:], last_job=job.id
-    )
+    active = _active(row, row.active, [job.id])
+    new = msgspec.structs.replace(row, revision=row.revision + 1, active=active, last_job=job.id)
     return Change(id=row.id, expected=row.revision, row=new, jobs=(job,))
 
 
@@ -179,9 +177,15 @@ def _made(row: Recurring, run: list[datetime], skip: list[datetime], live: list[
             made["last_job"] = job.id
         else:
             made["skipped"].append(Skip(job, "overlap"))
-    new = [] if row.schedule.overlap == "allow" else [job.id for job in made["jobs"]]
-    made["active"] = (*live, *new)
+    made["active"] = _active(row, live, [job.id for job in made["jobs"]])
     return made
+
+
+def _active(row: Recurring, live: Sequence[str], new: Sequence[str]) -> tuple[str, ...]:
+    """What a later slot may have to wait for; with overlapping allowed, after an edit, its last job."""
+    if row.schedule.overlap == "allow":
+        return (*row.active, *new)[-1:]
+    return (*live, *new)[-MOST_ACTIVE:]
 
 
 def _next(row: Recurring, times: Times, since: datetime, *, missed: int = 0, **made: Any) -> Change:

@@ -99,7 +99,6 @@ async def test_after_a_crash_of_the_server_all_goes_on_by_itself(own_postgres: A
         await broker.__aexit__(None, None, None)
 
 
-
 async def test_connections_that_were_cut_are_replaced(postgres_url: str) -> None:
     async with connect(postgres_url) as broker:
         async with anyio.create_task_group() as tasks:

@@ -75,7 +75,7 @@ class Scheduler:
 
     async def _live(self, rows: Sequence[Recurring]) -> set[str]:
         """Which of the jobs that these rows may have to wait for have not ended."""
-        ids = [id for row in rows for id in row.active]
+        ids = [id for row in rows if row.schedule.overlap != "allow" for id in row.active]
         jobs = await self._patience.call(lambda: self._broker.get(ids)) if ids else []
         return {job.id for job in jobs if job is not None and not job.state.final}
 
