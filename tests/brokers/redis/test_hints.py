@@ -113,21 +113,17 @@ class DeafServer:
     def __init__(self) -> None:
         self.subscribing = anyio.Event()
 
-    def pubsub_client(self) -> Any:
+    async def wire(self, *, hear: Any) -> Any:
         return self
 
-    @asynccontextmanager
-    async def pubsub(self) -> AsyncIterator[Any]:
-        yield self
-
-    async def subscribe(self, channel: str) -> None:
+    async def ask(self, *words: str) -> None:
         self.subscribing.set()
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             await asyncio.Event().wait()
 
-    async def aclose(self) -> None:
+    def close(self) -> None:
         pass
 
 

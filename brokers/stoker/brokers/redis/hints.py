@@ -4,12 +4,12 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Iterable
 from contextlib import suppress
-from typing import Any
 
 from stoker.brokers.instant import micros
 from stoker.brokers.redis.failures import FOREIGN, mapped
 from stoker.brokers.redis.records import id_bytes, job_of
 from stoker.brokers.redis.server import Server
+from stoker.brokers.redis.wire import Wire
 from stoker.brokers.tasks import ended
 from stoker.jobs.errors import BrokerError, BrokerUnavailable, JobNotFound
 from stoker.jobs.job import Job
@@ -198,22 +198,29 @@ class Hints:
         task.cancel()
 
     async def _listen(self) -> None:
-        client = self._server.pubsub_client()
         try:
-            async with client.pubsub() as pubsub:
-                await pubsub.subscribe(self._server.channel)
-                async for kind, data in _messages(pubsub, self._silence):
-                    if kind == "subscribe":
-                        self._subscribed.set()
-                    elif kind == "message":
-                        self._hear(data.decode())
+            wire = await self._server.wire(hear=lambda message: self._hear(message.decode()))
+            try:
+                await wire.ask("SUBSCRIBE", self._server.channel)
+                self._subscribed.set()
+                await self._until_lost(wire)
+            finally:
+                wire.close()
         except FOREIGN as error:
             self._subscribed.clear()
             self._failure = mapped(error, str(self._server.address))
             self._end(self._failure)
-        finally:
-            with suppress(*FOREIGN):
-                await client.aclose()
+
+    async def _until_lost(self, wire: Wire) -> None:
+        """Raises one of FOREIGN, TimeoutError where even a ping is not answered."""
+        loop = asyncio.get_running_loop()
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(wire.heard_at + self._silence):
+                    await wire.lost.wait()
+            if loop.time() >= wire.heard_at + self._silence or wire.lost.is_set():
+                async with asyncio.timeout(self._silence):
+                    await wire.ask("PING")
 
     def _hear(self, message: str) -> None:
         kind, *words = message.split(" ")
@@ -231,21 +238,6 @@ class Hints:
         for waiters in self._waiters.values():
             for waiter in waiters:
                 waiter.set()
-
-
-async def _messages(pubsub: Any, silence: float) -> AsyncIterator[tuple[str, bytes]]:
-    """What comes, each with its kind. Raises TimeoutError where even a ping is not answered."""
-    asked = False
-    while True:
-        message = await pubsub.get_message(timeout=silence)
-        if message is not None:
-            asked = False
-            yield message["type"], message["data"]
-        elif asked:
-            raise TimeoutError(f"no answer on the subscription for {silence:g} s")
-        else:
-            await pubsub.ping()
-            asked = True
 
 
 async def _until_set(event: asyncio.Event) -> None:

@@ -1,24 +1,25 @@
 """The way to the server: scripts run by name, over a few connections, made anew when they break."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
-from redis import asyncio as aredis
 from redis import exceptions
 
 from stoker.brokers.redis.address import Address
-from stoker.brokers.redis.connections import new_client
+from stoker.brokers.redis.connections import new_client, open_stream
 from stoker.brokers.redis.failures import FOREIGN, MOVED_AWAY, code_of, mapped
 from stoker.brokers.redis.scripts import Scripts, digest, scripts
+from stoker.brokers.redis.wire import Wire
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerRefused, BrokerUnavailable
 
 SHARD = b"stoker:{00}"
 """What the names of all keys begin with; a single server is one shard."""
 OLDEST = (6, 2)
-CONNECTIONS = 8
-"""Per broker: a verb is one round trip, so they are seldom all under way."""
+CONNECTIONS = 2
+"""Per broker, for what is rare: scripts share a connection of their own."""
 
 Argument = bytes | str | int | float
 
@@ -33,6 +34,8 @@ class Server:
         self.info: Mapping[str, Any] = {}
         self._offset = offset
         self._client: Any = None  # aredis.Redis, whose execute_command has no types
+        self._wire: Wire | None = None
+        self._connecting = asyncio.Lock()
         self._scripts: Scripts | None = None
         self._digests: dict[str, str] = {}
 
@@ -57,13 +60,9 @@ class Server:
 
     async def close(self) -> None:
         client, self._client = self._client, None
+        self._cut()
         if client is not None:
             await client.aclose()
-
-    def pubsub_client(self) -> aredis.Redis:
-        """A client with a connection of its own, for one subscription; the caller closes it."""
-        self._open()
-        return new_client(self.address, 1)
 
     def _open(self) -> Any:
         if self._client is None:
@@ -86,16 +85,37 @@ class Server:
         offset = int(self._offset.seconds * 1e6)
         rest = (1, SHARD, offset, self.channel, int(hint), *arguments)
         try:
+            wire = self._wire or await self._connected()
             try:
-                return await client.execute_command("EVALSHA", self._digests[script], *rest)
-            except exceptions.NoScriptError:
+                return await wire.ask("EVALSHA", self._digests[script], *rest)
+            except exceptions.ResponseError as error:
+                if code_of(error) != "NOSCRIPT":
+                    raise
                 # The server has been started, or another has taken its place: it learns it from this.
-                return await client.execute_command("EVAL", getattr(self._scripts, script), *rest)
+                return await wire.ask("EVAL", getattr(self._scripts, script), *rest)
         except FOREIGN as error:
             raise await self._answered(client, error) from error
+
+    async def _connected(self) -> Wire:
+        """The one wire of all scripts, made by whoever is the first to need it."""
+        async with self._connecting:
+            if self._wire is None:
+                self._wire = await self.wire()
+            return self._wire
+
+    async def wire(self, *, hear: Callable[[bytes], None] | None = None) -> Wire:
+        """A connection of its own; the caller closes it. Raises redis-py's errors."""
+        self._open()
+        return Wire(await open_stream(self.address), hear=hear)
 
     async def _answered(self, client: Any, error: Exception) -> Exception:
         if code_of(error) in MOVED_AWAY or isinstance(error, exceptions.ConnectionError | OSError):
             # What befell this connection has befallen the idle ones: one call fails, not each once.
+            self._cut()
             await client.connection_pool.disconnect(inuse_connections=False)
         return mapped(error, str(self.address))
+
+    def _cut(self) -> None:
+        wire, self._wire = self._wire, None
+        if wire is not None:
+            wire.close()
