@@ -18,6 +18,8 @@ ENGINES = ("sqlite", "postgres", "redis", "valkey")
 POSTGRES = {"fsync": "on", "shared_buffers": "512MB", "max_wal_size": "4GB"}
 REDIS = ("--appendonly", "yes", "--appendfsync", "everysec")
 """What Stoker advises to set, and what the peers were measured with."""
+DATABASES = 16
+"""That a server of Redis has if nobody says otherwise."""
 
 
 @contextmanager
@@ -47,17 +49,22 @@ class PostgresStores:
 
 
 class RedisStores:
-    """The same database, emptied for each measure."""
+    """One of the server's databases for each measure, emptied after it."""
 
     def __init__(self, url: str, pid: int) -> None:
-        self._url = url
+        self._server = url.rpartition("/")[0]
         self._pid = pid
+        self._free = list(range(DATABASES))
 
     @asynccontextmanager
     async def empty(self) -> AsyncIterator[Store]:
-        with Redis.from_url(self._url) as client:
-            client.flushdb()
-        yield Store(self._url, lambda: _of_one(self._pid))
+        url = f"{self._server}/{(number := self._free.pop(0))}"
+        try:
+            yield Store(url, lambda: _of_one(self._pid))
+        finally:
+            with Redis.from_url(url) as client:
+                client.flushdb()
+            self._free.insert(0, number)
 
 
 def _of_one(pid: int) -> float:

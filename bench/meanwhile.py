@@ -1,0 +1,68 @@
+"""What others do to a database meanwhile: hold its vacuum back, keep transactions open, analyze it."""
+
+import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+
+import psycopg
+from loads import Backlog, jobs_of
+
+from stoker.brokers.protocol import Broker
+from stoker.daemon.measuring.stores import Store
+
+ROWS_LOCKED = 100
+"""Jobs that an open transaction has enqueued."""
+_BY_HAND = """
+ALTER TABLE stoker.job SET (autovacuum_enabled = off);
+ALTER TABLE stoker.done SET (autovacuum_enabled = off)
+"""
+
+
+def keep_autovacuum_away(engine: str, store: Store) -> None:
+    """So that no table is analyzed but by `analyze`: else it were a matter of luck."""
+    if engine == "postgres":
+        with psycopg.connect(store.url, autocommit=True) as connection:
+            connection.execute(_BY_HAND)
+
+
+def analyze(engine: str, store: Store) -> None:
+    """As an autovacuum or an administrator does it. Redis has nothing of the kind."""
+    if engine == "postgres":
+        with psycopg.connect(store.url, autocommit=True) as connection:
+            connection.execute("VACUUM (ANALYZE)")
+    elif engine == "sqlite":
+        with closing(sqlite3.connect(_path(store))) as connection:
+            connection.execute("ANALYZE")
+
+
+@asynccontextmanager
+async def snapshot(engine: str, store: Store) -> AsyncIterator[None]:
+    """A transaction that reads, and sees the jobs as they are now.
+
+    In Postgres no vacuum removes what dies from now on; in SQLite no checkpoint copies what is written.
+    """
+    if engine == "postgres":
+        connection = await psycopg.AsyncConnection.connect(store.url)
+        async with connection:
+            await connection.set_isolation_level(psycopg.IsolationLevel.REPEATABLE_READ)
+            await connection.execute("SELECT FROM stoker.job LIMIT 1")
+            yield
+    else:
+        with closing(sqlite3.connect(_path(store))) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT seq FROM stoker_job LIMIT 1").fetchall()
+            yield
+
+
+@asynccontextmanager
+async def open_enqueue(broker: Broker, store: Store) -> AsyncIterator[None]:
+    """A Postgres transaction of a caller, which has enqueued jobs and goes on."""
+    connection = await psycopg.AsyncConnection.connect(store.url)
+    async with connection:
+        await broker.enqueue_in(connection, list(jobs_of(Backlog(ROWS_LOCKED))))
+        yield
+        await connection.rollback()
+
+
+def _path(store: Store) -> str:
+    return store.url.removeprefix("sqlite:///")
