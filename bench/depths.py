@@ -1,7 +1,8 @@
 """What depth costs: claims out of a million jobs, beside the same out of ten thousand.
 
-Each situation has a second store beside it, on the same server, with ten thousand pending jobs, and is
-measured in turn with that. What a turn takes out of a store is put in again, so the depths stay.
+Beside each deep store there is a shallow one on the same server, with ten thousand jobs. The two are of
+the same age, and claimed from in turn, so that they differ by their depth alone. What a turn takes out is
+put in again.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -10,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 from loads import DAY, Backlog, load
-from meanwhile import analyze, keep_autovacuum_away, open_enqueue, snapshot
+from meanwhile import leave_alone, open_enqueue, put_in_order, snapshot
 from turns import Depth, Side, in_turn, work_off
 
 from stoker.brokers.connecting import connect
@@ -23,7 +24,7 @@ SMALL = "small"
 QUEUES = tuple(f"queue-{number:04}" for number in range(1000))
 NAMED = QUEUES[::100]
 """Those that a worker names who does not work on all of them."""
-EVERY = QueueSet()
+EVERY, ONE = QueueSet(), QueueSet((QUEUE,))
 WITH_SQL = frozenset({"sqlite", "postgres"})
 
 
@@ -40,83 +41,88 @@ class Extent(msgspec.Struct, frozen=True):
 QUICK = Extent(deep=100_000, turns=60, worked_off=5_000)
 
 
-class Deep(NamedTuple):
-    """A store with a backlog, and what is needed to measure on it."""
+class Loaded(NamedTuple):
+    """A store with its jobs in it."""
 
-    engine: str
-    stores: Stores
-    extent: Extent
-    tell: Callable[[str], None]
     store: Store
     broker: Broker
 
-    async def beside(self, name: str, queues: QueueSet, shallow: Backlog | None = None) -> Depth:
-        """Claims of these queues, in turn with claims out of ten thousand jobs."""
+
+class Ground(NamedTuple):
+    """Two stores to measure on, one shallow and one deep."""
+
+    engine: str
+    extent: Extent
+    tell: Callable[[str], None]
+    shallow: Loaded
+    deep: Loaded
+
+    async def compare(self, name: str, queues: QueueSet = ONE, *, as_they_are: bool = False) -> Depth:
+        """Claims of these queues of the deep store, beside those of the shallow one."""
         self.tell(f"{self.engine}: {name}")
-        backlog = shallow or Backlog(self.extent.shallow)
-        async with _loaded(self.engine, self.stores, [backlog]) as (store, broker):
-            analyze(self.engine, store)
-            other = Side(broker, QueueSet(backlog.queues))
-            return await in_turn(name, other, Side(self.broker, queues), self.extent.turns)
+        if not as_they_are:
+            self.put_in_order()
+        shallow, deep = Side(self.shallow.broker, ONE), Side(self.deep.broker, queues)
+        return await in_turn(name, shallow, deep, self.extent.turns)
+
+    def put_in_order(self) -> None:
+        for loaded in (self.shallow, self.deep):
+            put_in_order(self.engine, loaded.store)
 
 
 async def depths(
     engine: str, stores: Stores, extent: Extent, *, tell: Callable[[str], None]
 ) -> list[Depth]:
     """All situations that there are on this engine."""
+    pending = Backlog(extent.shallow)
     ready = Backlog(extent.shallow, priorities=tuple(range(9)))
     delayed = Backlog(extent.deep, priorities=(9,), delay=DAY)
     found: list[Depth] = []
-    for backlogs, situations in (
-        ([Backlog(extent.deep)], _pending),
-        ([ready, delayed], _delayed),
-        ([Backlog(extent.deep, QUEUES)], _many_queues),
+    for shallow, deep, situations in (
+        ([pending], [Backlog(extent.deep)], _pending),
+        ([ready], [ready, delayed], _delayed),
+        ([pending], [Backlog(extent.deep, QUEUES)], _many_queues),
     ):
         tell(f"{engine}: {extent.deep:,} jobs go in")
-        async with _loaded(engine, stores, backlogs) as (store, broker):
-            deep = Deep(engine, stores, extent, tell, store, broker)
-            found += [depth async for depth in situations(deep)]
+        async with _loaded(engine, stores, shallow) as one, _loaded(engine, stores, deep) as other:
+            ground = Ground(engine, extent, tell, one, other)
+            found += [depth async for depth in situations(ground)]
     return found
 
 
 @asynccontextmanager
-async def _loaded(
-    engine: str, stores: Stores, backlogs: Sequence[Backlog]
-) -> AsyncIterator[tuple[Store, Broker]]:
+async def _loaded(engine: str, stores: Stores, backlogs: Sequence[Backlog]) -> AsyncIterator[Loaded]:
     async with stores.empty() as store, connect(store.url, create=True) as broker:
-        keep_autovacuum_away(engine, store)
+        leave_alone(engine, store)
         await load(broker, backlogs)
-        yield store, broker
+        yield Loaded(store, broker)
 
 
-async def _pending(deep: Deep) -> AsyncIterator[Depth]:
-    queue, many = QueueSet((QUEUE,)), f"{deep.extent.deep:,} pending"
-    yield await deep.beside(f"{many}, just loaded", queue)
-    if deep.engine in WITH_SQL:
-        analyze(deep.engine, deep.store)
-        yield await deep.beside(f"{many}, analyzed", queue)
-    if deep.engine == "postgres":
-        async with open_enqueue(deep.broker, deep.store):
-            yield await deep.beside(f"{many}, beside an open transaction that enqueues", queue)
-    await load(deep.broker, [Backlog(deep.extent.shallow, (SMALL,))])
-    small = QueueSet((SMALL,))
-    yield await deep.beside(
-        f"a small queue beside {many}", small, Backlog(deep.extent.shallow, (SMALL,))
-    )
-    if deep.engine in WITH_SQL:
-        async with snapshot(deep.engine, deep.store):
-            await work_off(Side(deep.broker, queue), deep.extent.worked_off)
-            yield await deep.beside(f"{many}, no vacuum since {deep.extent.worked_off:,} jobs", queue)
+async def _pending(ground: Ground) -> AsyncIterator[Depth]:
+    engine, (_, broker), extent = ground.engine, ground.deep, ground.extent
+    many = f"{extent.deep:,} pending"
+    yield await ground.compare(f"{many}, just loaded", as_they_are=True)
+    yield await ground.compare(many)
+    if engine == "postgres":
+        ground.put_in_order()
+        async with open_enqueue(broker, ground.deep.store):
+            yield await ground.compare(f"{many}, an open transaction enqueues", as_they_are=True)
+    await load(broker, [Backlog(extent.shallow, (SMALL,))])
+    yield await ground.compare(f"a small queue beside {many}", QueueSet((SMALL,)))
+    if engine in WITH_SQL:
+        ground.put_in_order()
+        async with snapshot(engine, ground.deep.store):
+            await work_off(Side(broker, ONE), extent.worked_off)
+            name = f"{many}, no vacuum since {extent.worked_off:,} jobs"
+            yield await ground.compare(name, as_they_are=True)
 
 
-async def _delayed(deep: Deep) -> AsyncIterator[Depth]:
-    ready = Backlog(deep.extent.shallow, priorities=tuple(range(9)))
-    name = f"{deep.extent.deep:,} delayed, of a higher priority"
-    yield await deep.beside(name, QueueSet((QUEUE,)), ready)
+async def _delayed(ground: Ground) -> AsyncIterator[Depth]:
+    yield await ground.compare(f"{ground.extent.deep:,} delayed, of a higher priority")
 
 
-async def _many_queues(deep: Deep) -> AsyncIterator[Depth]:
+async def _many_queues(ground: Ground) -> AsyncIterator[Depth]:
     queues = f"{len(QUEUES):,} queues"
-    yield await deep.beside(f"{queues}, claimed by *", EVERY)
-    yield await deep.beside(f"{queues}, of which {len(NAMED)} are named", QueueSet(NAMED))
-    yield await deep.beside(f"{queues}, all of them named", QueueSet(QUEUES))
+    yield await ground.compare(f"{queues}, claimed by *", EVERY)
+    yield await ground.compare(f"{queues}, of which {len(NAMED)} are named", QueueSet(NAMED))
+    yield await ground.compare(f"{queues}, all of them named", QueueSet(QUEUES))

@@ -1,4 +1,4 @@
-"""What others do to a database meanwhile: hold its vacuum back, keep transactions open, analyze it."""
+"""What others do to a database meanwhile: hold its vacuum back, keep transactions open, tidy up."""
 
 import sqlite3
 from collections.abc import AsyncIterator
@@ -12,21 +12,17 @@ from stoker.daemon.measuring.stores import Store
 
 ROWS_LOCKED = 100
 """Jobs that an open transaction has enqueued."""
-_BY_HAND = """
-ALTER TABLE stoker.job SET (autovacuum_enabled = off);
-ALTER TABLE stoker.done SET (autovacuum_enabled = off)
-"""
 
 
-def keep_autovacuum_away(engine: str, store: Store) -> None:
-    """So that no table is analyzed but by `analyze`: else it were a matter of luck."""
+def leave_alone(engine: str, store: Store) -> None:
+    """Nobody vacuums or analyzes the jobs until `put_in_order` does: else it were a matter of luck."""
     if engine == "postgres":
         with psycopg.connect(store.url, autocommit=True) as connection:
-            connection.execute(_BY_HAND)
+            connection.execute("ALTER TABLE stoker.job SET (autovacuum_enabled = off)")
 
 
-def analyze(engine: str, store: Store) -> None:
-    """As an autovacuum or an administrator does it. Redis has nothing of the kind."""
+def put_in_order(engine: str, store: Store) -> None:
+    """Analyze, and take away what is dead. Redis needs nothing of the kind."""
     if engine == "postgres":
         with psycopg.connect(store.url, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE)")
