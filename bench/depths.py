@@ -1,8 +1,8 @@
 """What depth costs: claims out of a million jobs, beside the same out of ten thousand.
 
 Beside each deep store there is a shallow one on the same server, with ten thousand jobs. The two are of
-the same age, and claimed from in turn, so that they differ by their depth alone. What a turn takes out is
-put in again.
+the same age, and claimed from in turn, so that they differ by their depth alone. What a turn takes out
+is put in again.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -61,13 +61,13 @@ class Ground(NamedTuple):
         """Claims of these queues of the deep store, beside those of the shallow one."""
         self.tell(f"{self.engine}: {name}")
         if not as_they_are:
-            self.put_in_order()
+            await self.put_in_order()
         shallow, deep = Side(self.shallow.broker, ONE), Side(self.deep.broker, queues)
         return await in_turn(name, shallow, deep, self.extent.turns)
 
-    def put_in_order(self) -> None:
+    async def put_in_order(self) -> None:
         for loaded in (self.shallow, self.deep):
-            put_in_order(self.engine, loaded.store)
+            await put_in_order(self.engine, loaded.store)
 
 
 async def depths(
@@ -104,13 +104,13 @@ async def _pending(ground: Ground) -> AsyncIterator[Depth]:
     yield await ground.compare(f"{many}, just loaded", as_they_are=True)
     yield await ground.compare(many)
     if engine == "postgres":
-        ground.put_in_order()
+        await ground.put_in_order()
         async with open_enqueue(broker, ground.deep.store):
             yield await ground.compare(f"{many}, an open transaction enqueues", as_they_are=True)
     await load(broker, [Backlog(extent.shallow, (SMALL,))])
     yield await ground.compare(f"a small queue beside {many}", QueueSet((SMALL,)))
     if engine in WITH_SQL:
-        ground.put_in_order()
+        await ground.put_in_order()
         async with snapshot(engine, ground.deep.store):
             await work_off(Side(broker, ONE), extent.worked_off)
             name = f"{many}, no vacuum since {extent.worked_off:,} jobs"

@@ -1,15 +1,19 @@
 """What others do to a database meanwhile: hold its vacuum back, keep transactions open, tidy up."""
 
+import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, closing
 
 import psycopg
 from loads import Backlog, jobs_of
+from redis import Redis
 
 from stoker.brokers.protocol import Broker
 from stoker.daemon.measuring.stores import Store
 
+LOOK = 0.1
+"""Seconds between looks at whether Redis still writes its log anew."""
 ROWS_LOCKED = 100
 """Jobs that an open transaction has enqueued."""
 
@@ -21,14 +25,22 @@ def leave_alone(engine: str, store: Store) -> None:
             connection.execute("ALTER TABLE stoker.job SET (autovacuum_enabled = off)")
 
 
-def put_in_order(engine: str, store: Store) -> None:
-    """Analyze, and take away what is dead. Redis needs nothing of the kind."""
+async def put_in_order(engine: str, store: Store) -> None:
+    """What a store does for itself some time after a load: statistics, a vacuum, a log written anew."""
     if engine == "postgres":
         with psycopg.connect(store.url, autocommit=True) as connection:
             connection.execute("VACUUM (ANALYZE)")
     elif engine == "sqlite":
         with closing(sqlite3.connect(_path(store))) as connection:
             connection.execute("ANALYZE")
+    else:
+        with Redis.from_url(store.url) as client:
+            while _rewrites(client.info("persistence")):
+                await asyncio.sleep(LOOK)  # noqa: ASYNC110 - Redis tells nobody when it is done
+
+
+def _rewrites(found: dict[str, int]) -> bool:
+    return found["aof_rewrite_in_progress"] > 0 or found["aof_rewrite_scheduled"] > 0
 
 
 @asynccontextmanager

@@ -63,7 +63,7 @@ class RedisStores:
             yield Store(url, lambda: _of_one(self._pid))
         finally:
             with Redis.from_url(url) as client:
-                client.flushdb()
+                client.flushdb(asynchronous=True)
             self._free.insert(0, number)
 
 
