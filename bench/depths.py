@@ -33,7 +33,7 @@ class Extent(msgspec.Struct, frozen=True):
 
     shallow: int = 10_000
     deep: int = 1_000_000
-    turns: int = 150
+    turns: int = 300
     worked_off: int = 20_000
     """Jobs that are completed while a vacuum is held back, before claims are timed."""
 

@@ -35,12 +35,15 @@ async def put_in_order(engine: str, store: Store) -> None:
             connection.execute("ANALYZE")
     else:
         with Redis.from_url(store.url) as client:
-            while _rewrites(client.info("persistence")):
-                await asyncio.sleep(LOOK)  # noqa: ASYNC110 - Redis tells nobody when it is done
+            await _until_rewritten(client)
 
 
-def _rewrites(found: dict[str, int]) -> bool:
-    return found["aof_rewrite_in_progress"] > 0 or found["aof_rewrite_scheduled"] > 0
+async def _until_rewritten(client: Redis) -> None:
+    while True:
+        found = client.info("persistence")
+        if not found["aof_rewrite_in_progress"] and not found["aof_rewrite_scheduled"]:
+            return
+        await asyncio.sleep(LOOK)
 
 
 @asynccontextmanager
