@@ -132,30 +132,52 @@ def test_a_write_goes_to_its_row(connection: sqlite3.Connection, name: str) -> N
     assert any("SEARCH stoker_job USING INTEGER PRIMARY KEY (rowid=?)" in step for step in steps), steps
 
 
+def steps_of(connection: sqlite3.Connection, name: str, values: tuple[object, ...], rows: int) -> int:
+    """Tens of steps that SQLite's machine takes for this statement, which gives so many rows."""
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    connection.set_progress_handler(count, 10)
+    assert len(connection.execute(getattr(statements(), name), values).fetchall()) == rows
+    connection.set_progress_handler(None, 0)
+    return steps
+
+
+def fill(connection: sqlite3.Connection, jobs: int, queues: int = 1) -> None:
+    """So many jobs in place of those that were there, half of them ready, the queues in turn."""
+    connection.execute("BEGIN")
+    connection.execute("DELETE FROM stoker_job")
+    connection.executemany(
+        "INSERT INTO stoker_job (id, queue, state, ready, priority, created_at, scheduled_at, "
+        "max_attempts, type) VALUES (?, ?, 'pending', ?, ?, 1, ?, 6, 'test')",
+        [
+            (str(number), f"queue-{number // 2 % queues:04}", number % 2, number % 10, number)
+            for number in range(jobs)
+        ],
+    )
+    connection.execute("COMMIT")
+
+
 def test_a_claim_reads_no_more_than_it_takes(connection: sqlite3.Connection) -> None:
-    def rows_read(jobs: int) -> int:
-        """Steps of SQLite's machine for a claim of ten, with so many more jobs waiting."""
-        connection.execute("BEGIN")
-        connection.execute("DELETE FROM stoker_job")
-        connection.executemany(
-            "INSERT INTO stoker_job (id, queue, state, ready, priority, created_at, scheduled_at, "
-            "max_attempts, type) VALUES (?, 'default', 'pending', ?, ?, 1, ?, 6, 'test')",
-            [(str(number), number % 2, number % 10, number) for number in range(jobs)],
-        )
-        connection.execute("COMMIT")
-        steps = 0
+    def steps(jobs: int) -> int:
+        fill(connection, jobs)
+        return steps_of(connection, "claim_ready", ("queue-0000", 10), 10)
 
-        def count() -> int:
-            nonlocal steps
-            steps += 1
-            return 0
+    assert steps(20_000) <= steps(200) * 2
 
-        connection.set_progress_handler(count, 10)
-        assert len(connection.execute(statements().claim_ready, ("default", 10)).fetchall()) == 10
-        connection.set_progress_handler(None, 0)
-        return steps
 
-    assert rows_read(20_000) <= rows_read(200) * 2
+def test_a_claim_looks_up_few_names_however_many_queues_have_jobs(
+    connection: sqlite3.Connection,
+) -> None:
+    def steps(queues: int) -> int:
+        fill(connection, 4 * queues, queues)
+        return steps_of(connection, "queues_ready", ("queue-0001", 4), 4)
+
+    assert steps(2_000) <= steps(10) * 2
 
 
 @pytest.mark.parametrize("name", ["settle", "settle_alike", "renew", "report"])

@@ -2,7 +2,8 @@
 
 import re
 import time
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -12,7 +13,7 @@ from stoker.brokers.postgres.literals import moments, plain, texts
 from stoker.brokers.postgres.records import claim_of
 from stoker.brokers.postgres.session import Session
 from stoker.jobs.job import Claim
-from stoker.jobs.patterns import QueueSet
+from stoker.jobs.patterns import QueueSet, matches
 
 ROUNDS = 50
 """How often one claim asks again because what it found had expired."""
@@ -23,6 +24,8 @@ FLOORS_BEHIND = timedelta(seconds=10)
 FLOORS_LAST = 1.0
 """Seconds until a claim looks from the beginning again."""
 FLOORS_MOST = 50
+NAMES_AT_FIRST = 50
+"""Names that a claim hands over before it knows that it needs more: most are full after one queue."""
 NOTHING = "^$"
 """What no queue is called."""
 
@@ -50,8 +53,7 @@ class Turns:
             asked = self._asked[queues] = _asked(queues)
         if len(asked.names) < 2:
             return asked
-        last = self.last(queues)
-        begin = next((place for place, name in enumerate(asked.names) if name > last), 0)
+        begin = bisect_right(asked.names, self.last(queues))
         return msgspec.structs.replace(asked, names=asked.names[begin:] + asked.names[:begin])
 
     def last(self, queues: QueueSet) -> str:
@@ -103,7 +105,7 @@ class Floors:
 def _asked(queues: QueueSet) -> Asked:
     if any("*" in name or "?" in name for name in queues.include):
         return Asked((), expression(queues.include), expression(queues.exclude))
-    names = tuple(sorted({name for name in queues.include if name in queues}))
+    names = tuple(sorted(name for name in set(queues.include) if not matches(name, queues.exclude)))
     # Without a name left it is a set of nothing, and not one of everything.
     return Asked(names, NOTHING, NOTHING)
 
@@ -130,9 +132,38 @@ async def claim(
     lowest_first: bool,
 ) -> list[Claim]:
     """Take ready jobs; see `Work.claim`."""
-    asked = turns.asked(queues)
+    after = turns.last(queues)
     levels = (0, 9, 1) if lowest_first else (9, 0, -1)
-    names, after = texts(asked.names), turns.last(queues)
+    taken: list[Claim] = []
+    for asked in _parts(turns.asked(queues)):
+        want = asked, after, levels, limit - len(taken)
+        taken += await _take(session, floors, want, worker=worker, token=token, lease=lease)
+        if len(taken) == limit:
+            break
+    if len(taken) == limit and not lowest_first:
+        floors.learn(taken)
+    if taken:
+        turns.began(queues, _first(after, {claim.queue for claim in taken}))
+    return taken
+
+
+def _parts(asked: Asked) -> Iterator[Asked]:
+    """The same set in two, if it has a great many names."""
+    for names in filter(None, (asked.names[:NAMES_AT_FIRST], asked.names[NAMES_AT_FIRST:])):
+        yield msgspec.structs.replace(asked, names=names)
+    if not asked.names:
+        yield asked
+
+
+Want = tuple[Asked, str, tuple[int, int, int], int]
+"""Which queues; behind which one those that fit begin; the priorities as a range; how many jobs."""
+
+
+async def _take(
+    session: Session, floors: Floors, want: Want, *, worker: str, token: str, lease: float
+) -> list[Claim]:
+    asked, after, levels, limit = want
+    names = texts(asked.names)
     taken: list[Claim] = []
     for _ in range(ROUNDS):
         wanted, known = limit - len(taken), floors.known()
@@ -150,10 +181,6 @@ async def claim(
             floors.forget()
         if not late and (len(found) == wanted or not known):
             break  # else there may be more behind the late ones, or beneath the floors
-    if len(taken) == limit and not lowest_first:
-        floors.learn(taken)
-    if taken:
-        turns.began(queues, _first(after, {claim.queue for claim in taken}))
     return taken
 
 

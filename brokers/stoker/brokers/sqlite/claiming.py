@@ -1,5 +1,9 @@
 """Ready jobs go out: queues take turns, and within a queue the order of the index is the order."""
 
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import chain, takewhile
+
 from stoker.brokers.instant import moment
 from stoker.brokers.sqlite.records import claim_of, numbers_text
 from stoker.brokers.sqlite.transaction import Rows, Transaction
@@ -12,35 +16,52 @@ _ATTEMPTS, _EXPIRES_AT = 5, -1
 """Places among the columns of the claim."""
 ROUNDS = 50
 """How often one claim asks one queue again because what it found had expired."""
+NAMES_AT_FIRST = 4
+"""Queues that a claim looks up before it knows that it needs more."""
 
 
-class Turns:
-    """Which queue each set begins with, and which names it holds. One per broker instance."""
+class Turn:
+    """Whose turn it is among the queues of one set."""
 
-    def __init__(self) -> None:
-        self._last: dict[QueueSet, str] = {}
-        self._holds: dict[tuple[QueueSet, str], bool] = {}
+    def __init__(self, queues: QueueSet) -> None:
+        self.last = ""
+        """The queue that the last claim began with."""
+        self._queues = queues
+        self._has_patterns = any("*" in name or "?" in name for name in queues.include)
+        self._named = sorted(name for name in set(queues.include) if not matches(name, queues.exclude))
+        self._held: dict[str, bool] = {}
 
-    def order(self, queues: QueueSet, names: list[str]) -> list[str]:
-        """Those of these names that are in the set, from the one after the last beginning on."""
-        mine = [name for name in names if self._in(queues, name)]
-        if len(mine) < 2:
-            return mine
-        last = self._last.get(queues, "")
-        begin = next((place for place, name in enumerate(mine) if name > last), 0)
-        return mine[begin:] + mine[:begin]
+    def names(self, tx: Transaction) -> Iterator[str]:
+        """Queues that may have work, from the one after the last beginning on.
 
-    def began(self, queues: QueueSet, name: str) -> None:
-        self._last[queues] = name
+        These are the set's own, if it has no patterns; else those that do have work.
+        """
+        if self._has_patterns:
+            return filter(self._holds, self._with_work(tx))
+        begin = bisect_right(self._named, self.last)
+        return chain(self._named[begin:], self._named[:begin])
 
-    def _in(self, queues: QueueSet, name: str) -> bool:
-        key = queues, name
-        held = self._holds.get(key)
+    def _with_work(self, tx: Transaction) -> Iterator[str]:
+        last = self.last
+        yield from _upward(tx, last)
+        if last:
+            yield from takewhile(lambda name: name <= last, _upward(tx, ""))
+
+    def _holds(self, name: str) -> bool:
+        held = self._held.get(name)
         if held is None:
-            if len(self._holds) > 100_000:
-                self._holds.clear()
-            held = self._holds[key] = name in queues
+            if len(self._held) > 100_000:
+                self._held.clear()
+            held = self._held[name] = name in self._queues
         return held
+
+
+class Turns(dict[QueueSet, Turn]):
+    """That of each set. One per broker instance."""
+
+    def __missing__(self, queues: QueueSet) -> Turn:
+        turn = self[queues] = Turn(queues)
+        return turn
 
 
 def claim(
@@ -55,12 +76,13 @@ def claim(
     lowest_first: bool,
 ) -> list[Claim]:
     """Take ready jobs; see `Work.claim`. `lease` is in microseconds."""
-    names = turns.order(queues, _names(tx, queues))
-    if names and (paused := [row[0] for row in tx.rows("SELECT pattern FROM stoker_pause")]):
-        names = [name for name in names if not matches(name, paused)]
+    turn = turns[queues]
+    paused = [row[0] for row in tx.rows("SELECT pattern FROM stoker_pause")]
     taken: list[Claim] = []
     lease_until = tx.now.boot + lease
-    for name in names:
+    for name in turn.names(tx):
+        if paused and matches(name, paused):
+            continue
         before = len(taken)
         for _ in range(ROUNDS):
             wanted = limit - len(taken)
@@ -69,17 +91,22 @@ def claim(
             if len(rows) < wanted or len(taken) == limit:
                 break
         if len(taken) > before == 0:
-            turns.began(queues, name)
+            turn.last = name
         if len(taken) == limit:
             break
     return taken
 
 
-def _names(tx: Transaction, queues: QueueSet) -> list[str]:
-    """Queues that may have work: the set's own, if it has no patterns; else those that do have."""
-    if not any("*" in name or "?" in name for name in queues.include):
-        return sorted(queues.include)
-    return [row[0] for row in tx.rows(tx.sql.queues_ready)]
+def _upward(tx: Transaction, after: str) -> Iterator[str]:
+    """The names of queues that have ready jobs, behind this one: a few at first, for most claims are
+    full after one."""
+    most = NAMES_AT_FIRST
+    while True:
+        names = [row[0] for row in tx.rows(tx.sql.queues_ready, (after, most))]
+        yield from names
+        if len(names) < most:
+            return
+        after, most = names[-1], 2 * most
 
 
 def _next(tx: Transaction, queue: str, limit: int, lowest_first: bool) -> Rows:

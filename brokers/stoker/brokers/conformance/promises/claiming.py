@@ -34,6 +34,10 @@ async def one_by_one(broker: Broker, *patterns: str, lowest_first: bool = False)
     return ids
 
 
+MANY = tuple(f"queue-{number:03}" for number in range(120))
+"""More queues than any broker looks at in one go."""
+
+
 class ClaimingPromises:
     async def test_a_claim_says_what_it_is_of(self, broker: Broker) -> None:
         job = new_job("mail", type="mail.send", priority=3, max_attempts=4)
@@ -192,6 +196,16 @@ class QueuePromises:
         begun = [(await take(broker, 1, *patterns))[0].queue for _ in range(9)]
         for round in (begun[:3], begun[3:6], begun[6:]):
             assert sorted(round) == ["a", "b", "c"]
+
+    @pytest.mark.parametrize("patterns", [("*",), MANY], ids=["pattern", "names"])
+    async def test_each_of_a_great_many_queues_has_its_turn(
+        self, broker: Broker, patterns: tuple[str, ...]
+    ) -> None:
+        await broker.enqueue([new_job(queue) for queue in MANY * 2])
+        singly = [(await take(broker, 1, *patterns))[0].queue for _ in MANY]
+        assert sorted(singly) == sorted(MANY)
+        at_once = [claim.queue for claim in await take(broker, len(MANY) + 1, *patterns)]
+        assert sorted(at_once) == sorted(MANY)
 
     async def test_a_full_queue_does_not_keep_another_from_its_turn(self, broker: Broker) -> None:
         await broker.enqueue(new_jobs(100, "flood", priority=9))
