@@ -154,6 +154,18 @@ def test_what_a_reader_still_needs_stays_for_a_later_round(
     assert not checkpointer.pending
 
 
+def test_a_reader_that_holds_a_long_log_back_makes_no_round_due_at_once(
+    path: Path, holder: sqlite3.Connection, checkpointer: Checkpointer
+) -> None:
+    with closing(open_reading(Address(path))) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM t").fetchone()
+        fill(holder, 3 * PAGES)
+        assert checkpointer.run() is True
+        assert checkpointer.pending and not checkpointer.due
+        reader.execute("ROLLBACK")
+
+
 async def test_closing_the_last_connection_leaves_no_log(path: Path, open_broker: Open) -> None:
     async with open_broker() as broker:
         await broker.enqueue(new_jobs(100))

@@ -82,6 +82,6 @@ class Checkpointer:
             _, log, copied = self._copier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         finally:
             self._holder.execute("ROLLBACK")
-        # Half of what a reader held back counts again, so that the next round is not at once.
-        self._pages = max(0, log - copied) / 2
+        # What a reader held back counts again, but never for so much that the next round is at once.
+        self._pages = min(max(0, log - copied), PAGES) / 2
         return True
