@@ -10,7 +10,7 @@ from stoker.brokers.conformance import (
     BrokerContract,
     HintsContract,
     Opening,
-    TransactionsContract,
+    RowLocksContract,
 )
 from stoker.jobs.clock import Offset
 
@@ -28,7 +28,7 @@ class Callers:
         await self.connection.rollback()
 
 
-class TestPostgres(BrokerContract, HintsContract, TransactionsContract):
+class TestPostgres(BrokerContract, HintsContract, RowLocksContract):
     @pytest.fixture
     def opening(self, postgres_url: str) -> Opening:
         def open(offset: Offset, *, max_log_entries: int = 1000) -> Broker:

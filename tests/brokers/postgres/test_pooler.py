@@ -15,7 +15,7 @@ from stoker.brokers.conformance import (
     BrokerContract,
     HintsContract,
     Opening,
-    TransactionsContract,
+    RowLocksContract,
 )
 from stoker.brokers.conformance.making import SOON, finish, new_job, start
 from stoker.jobs.clock import Offset
@@ -43,7 +43,7 @@ class Callers:
         await self.connection.rollback()
 
 
-class TestPooled(BrokerContract, HintsContract, TransactionsContract):
+class TestPooled(BrokerContract, HintsContract, RowLocksContract):
     @pytest.fixture
     def opening(self, postgres_url: str, pooled_url: str) -> Opening:
         def open(offset: Offset, *, max_log_entries: int = 1000) -> Broker:

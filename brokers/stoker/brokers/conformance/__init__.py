@@ -26,6 +26,7 @@ from stoker.brokers.conformance.contract import (  # noqa: E402
     BrokerContract,
     HintsContract,
     NoTransactionsContract,
+    RowLocksContract,
     TransactionsContract,
 )
 from stoker.brokers.conformance.fixtures import Begin, CallersTransaction, Opening  # noqa: E402
@@ -37,5 +38,6 @@ __all__ = [
     "HintsContract",
     "NoTransactionsContract",
     "Opening",
+    "RowLocksContract",
     "TransactionsContract",
 ]

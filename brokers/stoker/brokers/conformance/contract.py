@@ -19,7 +19,10 @@ from stoker.brokers.conformance.promises.delays import ExpiringPromises, Promoti
 from stoker.brokers.conformance.promises.enqueueing import EnqueueingPromises
 from stoker.brokers.conformance.promises.fencing import ExpiredLeasePromises, FencingPromises
 from stoker.brokers.conformance.promises.hints import StoreHintPromises, WaitingPromises
-from stoker.brokers.conformance.promises.locking import OpenTransactionPromises
+from stoker.brokers.conformance.promises.locking import (
+    OpenTransactionPromises,
+    RowLockPromises,
+)
 from stoker.brokers.conformance.promises.log_lines import LogCapPromises, ReportingPromises
 from stoker.brokers.conformance.promises.looking import (
     FilteringPromises,
@@ -127,6 +130,12 @@ class TransactionsContract:
     TestEnqueueIn = EnqueueInPromises
     TestSettleIn = SettleInPromises
     TestOpenTransactions = OpenTransactionPromises
+
+
+class RowLocksContract(TransactionsContract):
+    """For those of them whose store locks rows: SQLite has one lock for all that is written."""
+
+    TestRowLocks = RowLockPromises
 
 
 class NoTransactionsContract:

@@ -129,3 +129,37 @@ class OpenTransactionPromises:
             await broker.settle_in(transaction.connection, ending(claim))
             await transaction.commit()
         assert answers[0] is not None and answers[0].state is State.COMPLETED
+
+
+class RowLockPromises:
+    """Where the store locks rows, and not all that there is, nobody waits but who wants these rows."""
+
+    async def test_a_claim_passes_an_open_enqueue(self, broker: Broker, begin: Begin) -> None:
+        before, after = new_jobs(2)
+        await broker.enqueue([before])
+        async with begin() as transaction:
+            await broker.enqueue_in(transaction.connection, new_jobs(3))
+            await broker.enqueue([after])
+            with anyio.fail_after(SOON):
+                assert sorted(ids_of(await take(broker))) == sorted([before.id, after.id])
+            await transaction.rollback()
+
+    async def test_a_settlement_passes_it_too(self, broker: Broker, begin: Begin) -> None:
+        claim = await start(broker)
+        async with begin() as transaction:
+            await broker.enqueue_in(transaction.connection, new_jobs(3))
+            with anyio.fail_after(SOON):
+                assert await broker.settle([ending(claim)]) == ["accepted"]
+            await transaction.rollback()
+
+    async def test_a_claim_passes_a_job_that_is_settled_in_one(
+        self, broker: Broker, begin: Begin
+    ) -> None:
+        claim = await start(broker)
+        job = new_job()
+        await broker.enqueue([job])
+        async with begin() as transaction:
+            await broker.settle_in(transaction.connection, ending(claim))
+            with anyio.fail_after(SOON):
+                assert ids_of(await take(broker)) == [job.id]
+            await transaction.rollback()
