@@ -55,6 +55,8 @@ class Lane:
         self._freed = runs.freed(self.name)
         self._claims = 0
         self._sent = 0.0
+        self._claiming = False
+        self._stopping = False
 
     def hint(self) -> None:
         """There may be jobs: look now."""
@@ -62,7 +64,18 @@ class Lane:
 
     async def run(self, *, task_status: TaskStatus[None]) -> None:
         task_status.started()
-        while True:
+        self._stopping = False
+        # In a task of its own, which a stop does not cut off from what a claim under way brings.
+        working = asyncio.get_running_loop().create_task(self._work())
+        try:
+            await asyncio.shield(working)
+        except asyncio.CancelledError:
+            with anyio.CancelScope(shield=True):
+                await self._stop(working)
+            raise
+
+    async def _work(self) -> None:
+        while not self._stopping:
             self._freed.clear()
             room = self._room()
             if room <= 0:
@@ -71,7 +84,10 @@ class Lane:
                 await anyio.sleep(GATE_CHECK)
             else:
                 self._hinted.clear()
-                if await self._take(room) < room:
+                taken = await self._take(room)
+                if taken:
+                    await asyncio.sleep(0)  # the runs begin before more is asked for
+                if taken < room:
                     await self._until_hinted()
 
     def _room(self) -> int:
@@ -91,15 +107,15 @@ class Lane:
     async def _take(self, room: int) -> int:
         self._claims += 1
         self._runs.reserve(self.name, room)
+        self._claiming = True
         try:
-            claiming = asyncio.ensure_future(self._patience.call(lambda: self._claim(room)))
-            try:
-                claims = await asyncio.shield(claiming)
-            except asyncio.CancelledError:
-                await self._return(claiming)
-                raise
+            claims = await self._patience.call(lambda: self._claim(room))
+            if self._stopping:
+                self._runs.give_back(claims, lane=self.name, reason="shutdown")
+                return room
             self._runs.begin(claims, lane=self.name, claimed_at=self._sent)
         finally:
+            self._claiming = False
             self._runs.unreserve(room)
         if claims:
             self._emit(JobsClaimed(self.name, len(claims), self._clock.elapsed() - self._sent))
@@ -116,11 +132,11 @@ class Lane:
             lowest_first=self._claims % LOWEST_EVERY == 0,
         )
 
-    async def _return(self, claiming: "asyncio.Future[list[Claim]]") -> None:
-        """A claim was under way when the lane was told to stop: what it brings goes back."""
-        with anyio.move_on_after(self._lease / 3, shield=True):
-            await asyncio.wait([claiming])
-        if not claiming.done():
-            claiming.cancel()  # the store is out; if the claim took effect, its lease will end
-        elif not claiming.cancelled() and claiming.exception() is None:
-            self._runs.give_back(claiming.result(), lane=self.name, reason="shutdown")
+    async def _stop(self, working: "asyncio.Task[None]") -> None:
+        """What a claim under way brings goes back."""
+        self._stopping = True
+        if self._claiming:
+            await asyncio.wait((working,), timeout=self._lease / 3)
+        # Else the store is out; if the claim took effect, its lease will end.
+        working.cancel()
+        await asyncio.gather(working, return_exceptions=True)
