@@ -5,7 +5,7 @@ from typing import Any
 
 import psycopg
 
-from stoker.brokers.postgres.connections import DIRECT
+from stoker.brokers.postgres.connecting import DIRECT
 from stoker.brokers.postgres.literals import plain, texts
 from stoker.brokers.postgres.statements import statements
 from stoker.daemon.measuring.handlers import QUEUE

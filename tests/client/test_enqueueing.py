@@ -216,6 +216,39 @@ async def test_an_enqueue_that_meets_an_outage_is_tried_once_more_and_gives_one_
         assert await enqueued(client) == 1
 
 
+class Seen:
+    """What a broker is asked to write, by what it is told of its ids."""
+
+    def __init__(self, broker: Any) -> None:
+        self._broker = broker
+        self.unsent: list[bool] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._broker, name)
+
+    async def enqueue(self, jobs: list[NewJob]) -> list[Enqueued]:
+        self.unsent += [job.unsent for job in jobs]
+        answers: list[Enqueued] = await self._broker.enqueue(jobs)
+        return answers
+
+
+async def test_a_broker_is_told_which_ids_are_made_for_the_call(broker: Broker) -> None:
+    seen: Any = Seen(broker)
+    async with Client(seen) as client:
+        handle = await client.enqueue(plain.bind())
+        await client.enqueue("plain", delay="1h")
+        await client.enqueue(plain.bind(), id=handle.id)
+    assert seen.unsent == [True, True, False]
+
+
+async def test_what_is_tried_once_more_is_no_longer_new_to_the_store(broker: Broker) -> None:
+    seen: Any = Seen(broker)
+    flaky: Any = Flaky(seen, 1, written=True)
+    async with Client(flaky) as client:
+        await client.enqueue(plain.bind())
+    assert seen.unsent == [True, False]
+
+
 async def test_an_outage_that_lasts_is_said(broker: Broker) -> None:
     flaky: Any = Flaky(broker, 2, written=False)
     async with Client(flaky) as client:

@@ -36,7 +36,8 @@ class Batch(msgspec.Struct, frozen=True):
         except BrokerUnavailable:
             # The ids are made, so what was written without being acknowledged is not written twice.
             await asyncio.sleep(uniform(*ONCE_MORE_AFTER))
-            enqueued = await self.broker.enqueue(self.jobs)
+            again = [msgspec.structs.replace(job, unsent=False) for job in self.jobs]
+            enqueued = await self.broker.enqueue(again)
         return self._tickets(enqueued, "enqueued")
 
     def _tickets(self, enqueued: Sequence[Enqueued], origin: Any) -> list[Ticket]:

@@ -97,6 +97,7 @@ class Requests:
             timeout=model.timeout,
             expires=model.expires,
             tags=model.tags,
+            unsent=True,
         )
 
     def _encode(self, name: str, arguments: object) -> bytes:
@@ -146,6 +147,7 @@ class Requests:
             tags=info.tags if o.tags is None else _tags(o.tags),
             unique=holding(o.unique, info, payload),
             headers=None if o.headers is None else _headers(o.headers),
+            unsent=o.id is None,
         )
 
     def _id(self, queue: object) -> str:

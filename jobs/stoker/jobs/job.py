@@ -51,6 +51,8 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     recurring_id: str | None = None
     headers: Mapping[str, str] | None = None
     """What travels with the job for other programs, such as a trace context. Not for arguments."""
+    unsent: bool = False
+    """Its id has been made for this very call: no store can know it yet, or has to look for it."""
 
 
 class Enqueued(msgspec.Struct, frozen=True, gc=False):

@@ -12,15 +12,16 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
 import psycopg
-from psycopg import AsyncConnection
 from psycopg.pq import TransactionStatus
 
 from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.address import Address
+from stoker.brokers.postgres.connecting import connect
 from stoker.brokers.postgres.failures import AGAIN, mapped
 from stoker.brokers.postgres.session import Rows, Session
 from stoker.brokers.postgres.statements import ServerTime, Statements
 from stoker.brokers.postgres.wire import Wire
+from stoker.brokers.tasks import begun
 from stoker.jobs.errors import BrokerUnavailable
 
 T = TypeVar("T")
@@ -33,13 +34,6 @@ TRIES = 4
 """Of a call that the server gives up for another's sake."""
 CLOSES_WITHIN = 5.0
 """Seconds for the calls that still run when the broker is left."""
-DIRECT = """
-SET timezone = 'UTC'; SET jit = off; SET plan_cache_mode = force_generic_plan;
-SET enable_seqscan = off; SET enable_bitmapscan = off;
-SET enable_hashjoin = off; SET enable_mergejoin = off
-"""
-"""Statements meet few rows by index, whatever the statistics say: those of a table that was filled at
-once say nothing. Behind a pooler they would be others'; there each statement is planned anew."""
 
 
 class Own(Session):
@@ -54,6 +48,14 @@ class Own(Session):
     async def rows(self, statement: str, *values: object) -> Rows:
         timed = self._time.of(statement)
         return await self._wire.rows(timed, values, prepared=timed is statement)
+
+    @property
+    def ahead(self) -> bool:
+        return self._wire.prepares and self.usable and not self._time.moved
+
+    async def rows_ahead(self, statement: str, *values: object) -> Rows:
+        found, _ = await self._wire.pipeline((statement, values), (self.sql.flush, ()))
+        return found
 
     async def script(self, text: str) -> None:
         """Run several statements, without parameters."""
@@ -114,20 +116,44 @@ class Connections:
 
         Raises BrokerUnavailable if that takes longer than the deadline; a `long` call has its own.
         """
-        task = asyncio.get_running_loop().create_task(self._call(verb))
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[tuple[T, Notes]] = loop.create_future()
+        running = self._answer(verb, answer)
+        task = begun(running) if self._at_hand() else loop.create_task(running)
+        if task is None:
+            return answer.result()
         self._going.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._going.discard)
         deadline = LONG_DEADLINE if long else self._deadline
-        done, _ = await asyncio.wait((task,), timeout=deadline)
-        if not done:
-            task.cancel()
-            raise BrokerUnavailable(f"{self._address.shown} did not answer within {deadline:g} s")
-        return task.result()
+        timer = loop.call_later(deadline, self._give_up, task, answer, deadline)
+        try:
+            return await answer
+        finally:
+            timer.cancel()
 
-    def _ended(self, task: "asyncio.Task[Any]") -> None:
-        self._going.discard(task)
-        if not task.cancelled():
-            task.exception()  # whoever asked may have gone
+    def _give_up(
+        self, task: "asyncio.Task[None]", answer: "asyncio.Future[Any]", deadline: float
+    ) -> None:
+        if not answer.done():
+            text = f"{self._address.shown} did not answer within {deadline:g} s"
+            answer.set_exception(BrokerUnavailable(text))
+        task.cancel()
+
+    async def _answer(
+        self, verb: Callable[[Own], Awaitable[T]], answer: "asyncio.Future[tuple[T, Notes]]"
+    ) -> None:
+        """Whoever asked may have gone."""
+        try:
+            found = await self._call(verb)
+        except asyncio.CancelledError:
+            answer.cancel()
+            raise
+        except Exception as error:
+            if not answer.done():
+                answer.set_exception(error)
+        else:
+            if not answer.done():
+                answer.set_result(found)
 
     async def _call(self, verb: Callable[[Own], Awaitable[T]]) -> tuple[T, Notes]:
         for left in reversed(range(TRIES)):
@@ -147,6 +173,10 @@ class Connections:
             return await verb(own), notes
         finally:
             await self._give(own)
+
+    def _at_hand(self) -> bool:
+        """Whether a call gets a connection without waiting for anything."""
+        return bool(self._idle) and not self._closed and self._idle[-1].usable
 
     async def _take(self) -> Own:
         while True:
@@ -207,23 +237,3 @@ class Connections:
             self._next()
         while self._idle:
             await self._drop(self._idle.pop())
-
-
-async def connect(parameters: dict[str, str]) -> Wire:
-    """A connection where every statement stands at once unless it says BEGIN."""
-    connection = await AsyncConnection.connect(autocommit=True, prepare_threshold=None, **parameters)  # type: ignore[arg-type]
-    try:
-        pooled = await is_pooled(connection)
-        if not pooled:
-            await connection.execute(DIRECT)
-    except BaseException:
-        await connection.close()
-        raise
-    return Wire(connection, prepares=not pooled)
-
-
-async def is_pooled(connection: AsyncConnection[Any]) -> bool:
-    """Whether something lies in between that hands statements to backends as it likes."""
-    cursor = await connection.execute("SELECT pg_backend_pid()")
-    row = await cursor.fetchone()
-    return row is None or row[0] != connection.info.backend_pid

@@ -53,6 +53,13 @@ class Joined(Session):
     async def rows(self, statement: str, *values: object) -> Rows:
         return await self.run(self._time.of(statement), values)
 
+    @property
+    def ahead(self) -> bool:
+        return False  # when its commit waits for the disk is the caller's business
+
+    async def rows_ahead(self, statement: str, *values: object) -> Rows:
+        return await self.rows(statement, *values)
+
     @asynccontextmanager
     async def whole(self) -> AsyncIterator[None]:
         await self.run("SAVEPOINT stoker", ())

@@ -15,7 +15,7 @@ import psycopg
 from stoker.brokers.hints import Bell, Hints
 from stoker.brokers.notes import Notes
 from stoker.brokers.postgres.address import Address
-from stoker.brokers.postgres.connections import connect
+from stoker.brokers.postgres.connecting import connect
 from stoker.brokers.postgres.telling import CHANNEL, read
 from stoker.brokers.postgres.wire import Wire
 from stoker.brokers.tasks import ended

@@ -25,6 +25,18 @@ class Session(Protocol):
         """Run one statement. On the broker's own connections, outside `whole`, it stands at once."""
         ...
 
+    @property
+    def ahead(self) -> bool:
+        """Whether `rows_ahead` can be had."""
+        ...
+
+    async def rows_ahead(self, statement: str, *values: object) -> Rows:
+        """Run one that may commit without waiting for the disk, and then wait for the disk.
+
+        Meanwhile others see it already, and what they do about it needs less time.
+        """
+        ...
+
     def whole(self) -> AbstractAsyncContextManager[None]:
         """Within, everything or nothing is written."""
         ...

@@ -23,11 +23,13 @@ class Statements(msgspec.Struct, frozen=True):
     depart: str
     due: str
     enqueue: str
+    enqueue_now: str
     enqueue_undo: str
     expire: str
     find_ended: str
     find_running: str
     find_waiting: str
+    flush: str
     forget: str
     get: str
     history: str
@@ -104,6 +106,11 @@ class ServerTime:
 
     def __init__(self, offset: Offset) -> None:
         self._offset = offset
+
+    @property
+    def moved(self) -> bool:
+        """Whether statements are others than those in the files."""
+        return bool(self._offset.seconds)
 
     def of(self, statement: str) -> str:
         """The statement, asking for the time as it is now by this offset."""

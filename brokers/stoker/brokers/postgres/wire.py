@@ -38,7 +38,7 @@ class Wire:
         """Is given the payload of each notification, as soon as it comes in."""
         self._pg = connection.pgconn
         self._values = Transformer(connection)
-        self._prepares = prepares
+        self.prepares = prepares
         self._names: dict[str, bytes] = {}
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
@@ -48,12 +48,30 @@ class Wire:
     async def rows(self, statement: str, values: Sequence[object], *, prepared: bool = True) -> Rows:
         """Run one statement, which is planned once if it is `prepared`. Raises psycopg's errors."""
         given = [None if value is None else _text(value) for value in values]
-        if prepared and self._prepares:
+        if prepared and self.prepares:
             name = self._names.get(statement) or await self._prepare(statement)
             self._pg.send_query_prepared(name, given, result_format=Format.BINARY)
         else:
             self._pg.send_query_params(statement.encode(), given, result_format=Format.BINARY)
         (result,) = await self._results()
+        return self._loaded(result)
+
+    async def pipeline(self, *several: tuple[str, Sequence[object]]) -> list[Rows]:
+        """Run these one after the other, each for itself, of which all are sent before any is answered.
+
+        What one makes true is seen before the next has ended.
+        """
+        names = [self._names.get(each) or await self._prepare(each) for each, _ in several]
+        self._pg.enter_pipeline_mode()
+        for name, (_, values) in zip(names, several, strict=True):
+            given = [None if value is None else _text(value) for value in values]
+            self._pg.send_query_prepared(name, given, result_format=Format.BINARY)
+            self._pg.pipeline_sync()
+        results = await self._results(syncs=len(several))
+        self._pg.exit_pipeline_mode()
+        return [self._loaded(result) for result in results]
+
+    def _loaded(self, result: PGresult) -> Rows:
         if not result.nfields:
             return []
         self._values.set_pgresult(result)
@@ -71,8 +89,11 @@ class Wire:
         self._names[statement] = name
         return name
 
-    async def _results(self) -> list[PGresult]:
-        """What the server answers to what was sent, when it has answered all of it."""
+    async def _results(self, syncs: int = 0) -> list[PGresult]:
+        """What the server answers to what was sent, when it has answered all of it.
+
+        In a pipeline that is so after so many syncs.
+        """
         while self._pg.flush():
             await self._writable()
         found = deque[PGresult]()
@@ -81,8 +102,14 @@ class Wire:
                 await self._readable()
             result = self._pg.get_result()
             if result is None:
-                break
-            found.append(result)
+                if not syncs:
+                    break
+            elif result.status == ExecStatus.PIPELINE_SYNC:
+                syncs -= 1
+                if not syncs:
+                    break
+            else:
+                found.append(result)
         for result in found:
             if result.status in _FAILED:
                 raise errors.error_from_result(result)

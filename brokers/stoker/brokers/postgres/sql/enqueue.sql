@@ -1,6 +1,7 @@
 -- New jobs; one whose id is known, or was until an hour ago, changes nothing. Answers the new ones;
--- and if there are any, whoever listens gets the letter.
--- takes: ids uuid[], types text[], queues text[], priorities int[], delays float8[], ats timestamptz[], expires float8[], timeouts float8[], max_attempts int[], tags text[], recurring text[], headers text[], payloads text[], since timestamptz, letter text
+-- and if there are any, whoever listens gets the letter. `ahead`: they are seen before they are on the disk,
+-- which is waited for by flush.sql.
+-- takes: ids uuid[], types text[], queues text[], priorities int[], delays float8[], ats timestamptz[], expires float8[], timeouts float8[], max_attempts int[], tags text[], recurring text[], headers text[], payloads text[], since timestamptz, letter text, ahead bool
 WITH given AS MATERIALIZED (
     SELECT
         given.*,
@@ -34,4 +35,7 @@ counted AS (
     INSERT INTO stoker.tally (queue, ready, delayed)
     SELECT queue, count(*) FILTER (WHERE ready), count(*) FILTER (WHERE NOT ready) FROM put GROUP BY queue
 )
-SELECT id::text, queue, ready, (SELECT pg_notify('stoker', :letter) WHERE :letter IS NOT NULL)::text FROM put;
+SELECT
+    id::text, queue, ready, (SELECT pg_notify('stoker', :letter) WHERE :letter IS NOT NULL)::text,
+    (SELECT set_config('synchronous_commit', 'off', true) WHERE :ahead)
+FROM put;
