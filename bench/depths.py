@@ -6,13 +6,13 @@ is put in again.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import NamedTuple
 
 import msgspec
 from loads import DAY, Backlog, load
 from meanwhile import leave_alone, open_enqueue, put_in_order, snapshot
-from turns import Depth, Side, in_turn, work_off
+from turns import Depth, Side, apart, in_turn, work_off
 
 from stoker.brokers.connecting import connect
 from stoker.brokers.protocol import Broker
@@ -57,13 +57,25 @@ class Ground(NamedTuple):
     shallow: Loaded
     deep: Loaded
 
-    async def compare(self, name: str, queues: QueueSet = ONE, *, as_they_are: bool = False) -> Depth:
-        """Claims of these queues of the deep store, beside those of the shallow one."""
+    async def compare(
+        self,
+        name: str,
+        queues: QueueSet = ONE,
+        *,
+        as_they_are: bool = False,
+        meanwhile: AbstractAsyncContextManager[None] | None = None,
+    ) -> Depth:
+        """Claims of these queues of the deep store, beside those of the shallow one.
+
+        With `meanwhile` the shallow store is measured first, and the deep one within that.
+        """
         self.tell(f"{self.engine}: {name}")
         if not as_they_are:
             await self.put_in_order()
-        shallow, deep = Side(self.shallow.broker, ONE), Side(self.deep.broker, queues)
-        return await in_turn(name, shallow, deep, self.extent.turns)
+        sides = Side(self.shallow.broker, ONE), Side(self.deep.broker, queues)
+        if meanwhile is not None:
+            return await apart(name, *sides, self.extent.turns, meanwhile)
+        return await in_turn(name, *sides, self.extent.turns)
 
     async def put_in_order(self) -> None:
         for loaded in (self.shallow, self.deep):
@@ -104,9 +116,10 @@ async def _pending(ground: Ground) -> AsyncIterator[Depth]:
     yield await ground.compare(f"{many}, just loaded", as_they_are=True)
     yield await ground.compare(many)
     if engine == "postgres":
-        await ground.put_in_order()
-        async with open_enqueue(broker, ground.deep.store):
-            yield await ground.compare(f"{many}, an open transaction enqueues", as_they_are=True)
+        # Its transaction has a number, so it keeps what dies in every database of the server.
+        yield await ground.compare(
+            f"{many}, an open transaction enqueues", meanwhile=open_enqueue(broker, ground.deep.store)
+        )
     await load(broker, [Backlog(extent.shallow, (SMALL,))])
     yield await ground.compare(f"a small queue beside {many}", QueueSet((SMALL,)))
     if engine in WITH_SQL:

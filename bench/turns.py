@@ -5,6 +5,7 @@ import secrets
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 
 import msgspec
 from loads import PAYLOAD, TYPE
@@ -53,11 +54,18 @@ async def in_turn(name: str, shallow: Side, deep: Side, turns: int) -> Depth:
 
     Raises RuntimeError if a claim gets less than it asks for, TimeoutError if one does not end.
     """
-    for _ in range(WARM_UP):
-        await turn(shallow)
-        await turn(deep)
-    found = [(await turn(shallow), await turn(deep)) for _ in range(turns)]
+    found = [(await turn(shallow), await turn(deep)) for _ in range(WARM_UP + turns)][WARM_UP:]
     return Depth(name, median([one for one, _ in found]), median([other for _, other in found]))
+
+
+async def apart(
+    name: str, shallow: Side, deep: Side, turns: int, meanwhile: AbstractAsyncContextManager[None]
+) -> Depth:
+    """The same, the shallow one first: for what would meet both, were they measured in turn."""
+    one = [await turn(shallow) for _ in range(WARM_UP + turns)][WARM_UP:]
+    async with meanwhile:
+        other = [await turn(deep) for _ in range(WARM_UP + turns)][WARM_UP:]
+    return Depth(name, median(one), median(other))
 
 
 async def turn(side: Side) -> Turn:
