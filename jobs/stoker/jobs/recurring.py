@@ -151,7 +151,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     expected: int
     """The revision that must stand; 0: there must be no row of this id or name."""
     row: Recurring | None
-    """None takes it away. Its revision is `expected` + 1."""
+    """None takes it away. Its revision is `expected` + 1, or that of its past if it has moved here."""
     jobs: tuple[NewJob, ...] = ()
     skipped: tuple[Skip, ...] = ()
 

@@ -140,10 +140,10 @@ def _rescheduled(row: Recurring, now: datetime, **fields: Any) -> list[Change]:
         fields |= _anew(row, now)
     if new.queue == row.queue:
         return [_changed(row, now, **fields)]
-    # Its id leads to its queue's shard: with another queue it is another row, with the same past.
-    moved = msgspec.structs.replace(
-        row, id=recurring_id(row.name, new.queue), revision=1, updated_at=now, **fields
-    )
+    # Its id leads to its queue's shard: with another queue it is another row, with the same past. Its
+    # revisions go on: by one that was read before it moved here and back, nothing is written.
+    id, revision = recurring_id(row.name, new.queue), row.revision + 1
+    moved = msgspec.structs.replace(row, id=id, revision=revision, updated_at=now, **fields)
     return [
         Change(id=row.id, expected=row.revision, row=None),
         Change(id=moved.id, expected=0, row=moved),

@@ -26,6 +26,15 @@ def known_to(*sentinels: tuple[str, int], **rest: Any) -> Address:
         ("redis://[::1]:7000", at("::1", 7000)),
         ("rediss://cache", at("cache", tls=True)),
         ("rediss://cache?ca=/ca.pem", at("cache", tls=True, parameters=(("ca", "/ca.pem"),))),
+        ("redis+cluster://a", Address(nodes=(("a", 6379),))),
+        (
+            "redis+cluster://me:pw@a:1,[::1]:2/0",
+            Address(nodes=(("a", 1), ("::1", 2)), username="me", password="pw"),
+        ),
+        (
+            "rediss+cluster://a?ca=/ca.pem",
+            Address(nodes=(("a", 6379),), tls=True, parameters=(("ca", "/ca.pem"),)),
+        ),
         ("redis+sentinel://a/jobs", known_to(("a", 26379))),
         (
             "redis+sentinel://a:1,b,[::1]:3/jobs/2",
@@ -56,6 +65,8 @@ def test_a_url_says_where_and_as_whom(url: str, address: Address) -> None:
             r"'verify' is no parameter of rediss:// \(there are: ca, cert, key\)",
         ),
         ("rediss://cache?ca", "does not parse"),
+        ("redis+cluster://a/1", "has no databases"),
+        ("redis+cluster://", "names some nodes of a cluster"),
         ("redis+sentinel://a", "names sentinels and the service"),
         ("redis+sentinel:///jobs", "names sentinels and the service"),
         ("redis+sentinel://a,,b/jobs", "does not parse: '' is no host"),

@@ -37,13 +37,13 @@ UNAVAILABLE: list[tuple[Exception, str]] = [
     (exceptions.ResponseError("NOREPLICAS Not enough good replicas"), "too few replicas"),
     (exceptions.ClusterDownError("The cluster is down"), "cluster that is down"),
     (exceptions.TryAgainError("Multiple keys"), "moving these jobs"),
+    (exceptions.AskError("3999 127.0.0.1:6381"), "moving these jobs"),
     (exceptions.TimeoutError("reading"), "did not answer in time"),
     (exceptions.ConnectionError("reset"), "cannot be reached"),
     (ConnectionResetError("reset"), "cannot be reached"),
 ]
 REFUSED: list[tuple[Exception, str]] = [
-    (exceptions.MovedError("3999 127.0.0.1:6381"), "is a node of a cluster"),
-    (exceptions.AskError("3999 127.0.0.1:6381"), "is a node of a cluster"),
+    (exceptions.MovedError("3999 127.0.0.1:6381"), "name it as redis+cluster://"),
     (exceptions.NoPermissionError("no permissions"), "does not allow its user"),
     (exceptions.AuthenticationError("invalid password"), "no such user and password"),
     (exceptions.ResponseError("WRONGTYPE Operation against a key"), "something else under the keys"),

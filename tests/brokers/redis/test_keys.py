@@ -16,7 +16,7 @@ from stoker.brokers.conformance.making import (
     take,
 )
 from stoker.brokers.conformance.scheduling import PAST, after, new_row, put, slot_job, written
-from stoker.brokers.redis.timetable import AT_ONCE
+from stoker.brokers.redis.recurring_rows import AT_ONCE
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import SchemaTooNew
 from stoker.jobs.job import Holding, LogLine, Report

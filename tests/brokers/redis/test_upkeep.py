@@ -48,7 +48,7 @@ class Sweeps:
 
     def believe(self) -> None:
         """The next time that the server says is taken as it is: it cannot be made to pass."""
-        self._sweep._seen = None
+        self._sweep._seen.clear()
 
     async def __call__(self, worker: str | None = None) -> list[Claim]:
         return await self._sweep.reclaim(

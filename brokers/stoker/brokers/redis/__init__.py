@@ -1,6 +1,7 @@
 """Jobs in Redis or Valkey: a stream per queue and priority, for any number of hosts.
 
-Every key begins with the shard that its queue lies in, `stoker:{00}:` on a single server:
+Every key begins with the shard that its queue lies in, `stoker:{00}:` on a single server, up to
+`stoker:{15}:` in a cluster:
 
 job:ID           hash: the record; its `token` is the fence, whatever the stream's group says
 logs:ID runs:ID  lists: the newest log lines; the history, as worker and run in turns
@@ -17,7 +18,9 @@ counts           hash: how many jobs, by queue and state
 unique           hash: who holds which key; unique_until those held for a fixed time
 tombstones       sorted set: ids of pruned jobs, until when they are known
 waited           sorted set: jobs whose end somebody waits for
-pauses workers seen types schema
+recurring:ID     hash: a recurring job; recurring_names and recurring_due hold their order
+pauses           hash: the patterns of paused queues; each shard has all
+workers seen types schema   of the whole store, in the first shard
 
 Times are microseconds since 1970 by the server's clock. Hints go over the channel `stoker:N:hints`, N
 being the database.

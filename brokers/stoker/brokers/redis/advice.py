@@ -11,8 +11,9 @@ log = logging.getLogger("stoker.brokers.redis")
 
 async def warn_of_settings(server: Server) -> None:
     """Log a warning for each setting of the server under which jobs may be lost."""
-    for problem in problems(server.info):
-        log.warning("the Redis server %s %s", server.address, problem)
+    for place, info in server.infos.items():
+        for problem in problems(info):
+            log.warning("the Redis server %s %s", place, problem)
 
 
 def problems(info: Mapping[str, Any]) -> list[str]:
@@ -24,7 +25,7 @@ def problems(info: Mapping[str, Any]) -> list[str]:
             f"evicts keys when it is full (maxmemory-policy {policy}), jobs among them: "
             "set maxmemory-policy noeviction"
         )
-    if not info.get("aof_enabled", 1):
+    if not int(info.get("aof_enabled", 1)):
         found.append(
             "keeps no append-only file, so jobs that it has acknowledged are lost when it falls: "
             "set appendonly yes"

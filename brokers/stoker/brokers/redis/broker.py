@@ -52,10 +52,10 @@ class RedisBroker:
         self._keep_lines = max_log_entries
         self._offset = offset or Offset()
         self._server = Server(address, self._offset)
-        self._turns = claiming.Turns()
+        self._turns = claiming.Turns(self._server.shards)
         self._sweep = upkeep.Sweep(SystemClock())
         self._hints = Hints(self._server)
-        self._tidied = 0
+        self._tidied: Sequence[int] = [0] * self._server.shards.count
 
     @classmethod
     def from_url(
@@ -143,8 +143,8 @@ class RedisBroker:
         return await upkeep.prune(self._server, retention, limit)
 
     async def uptime(self) -> float:
-        info = await self._server.command("INFO", "server")
-        return float(info["uptime_in_seconds"])
+        infos = await self._server.info("server")
+        return min(float(info["uptime_in_seconds"]) for info in infos.values())
 
     # Operate
 
@@ -194,7 +194,7 @@ class RedisBroker:
         return await timetable.count(self._server)
 
     async def due(self, limit: int) -> RecurringPage:
-        return await timetable.due(self._server, limit)
+        return await timetable.due(self._server, self._hints, limit)
 
     async def change(self, changes: Sequence[Change]) -> list[Changed]:
         return await timetable.change(self._server, self._hints, changes)

@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from stoker.brokers.redis.address import Address, Place
 
 ANSWER_WITHIN = 5.0
-"""Seconds for one round trip, and as many for a connection to be made, or to be free."""
+"""Seconds for one round trip, and as many for a connection to be made."""
 SENTINEL_WITHIN = 1.0
 """Seconds until another sentinel is asked."""
 Find = Callable[[], Awaitable[Place]]
@@ -61,17 +61,6 @@ async def open_stream(address: Address) -> asyncio.StreamWriter:
     connection: HandedOver = kind(**_options(address))
     await connection.connect()
     return connection.hand_over()
-
-
-def new_client(address: Address, connections: int) -> aredis.Redis:
-    """A client with at most so many connections; who finds none free waits for one."""
-    pool = aredis.BlockingConnectionPool(
-        connection_class=TlsConnection if address.tls else PlainConnection,
-        max_connections=connections,
-        timeout=ANSWER_WITHIN,
-        **_options(address),
-    )
-    return aredis.Redis(connection_pool=pool)
 
 
 def _options(address: Address) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Jobs go in: idempotent by id and by unique key, all of a call or nothing."""
+"""Jobs go in: idempotent by id and by unique key, of each shard all or nothing."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,13 +12,25 @@ from stoker.jobs.job import Enqueued, NewJob
 
 
 async def enqueue(server: Server, hints: Hints, jobs: Sequence[NewJob]) -> list[Enqueued]:
-    """Keep these jobs; see `Inbox.enqueue`."""
+    """Keep these jobs; see `Inbox.enqueue`. A conflict in one shard keeps nothing out of the others."""
+
+    async def ask(shard: int, jobs: Sequence[NewJob]) -> list[Enqueued]:
+        return await _enqueue(server, hints, jobs, shard)
+
+    return list(await server.shards.parted(jobs, _id, ask))
+
+
+def _id(job: NewJob) -> str:
+    return job.id
+
+
+async def _enqueue(server: Server, hints: Hints, jobs: Sequence[NewJob], shard: int) -> list[Enqueued]:
     errors = any(job.unique is not None and job.unique.on_conflict == "error" for job in jobs)
     arguments: list[Argument] = [int(errors)]
     for job in jobs:
         arguments += arguments_of(job)
     hint = hints.may_hint()
-    queues, answers = checked(await server.run("enqueue", *arguments, hint=hint))
+    queues, answers = checked(await server.run("enqueue", *arguments, shard=shard, hint=hint))
     hints.made_ready(queues, hinted=hint)
     return list(map(answer_of, answers))
 

@@ -16,10 +16,10 @@ _UNAVAILABLE = {
     "NOREPLICAS": "has too few replicas, and so takes no writes",
     "CLUSTERDOWN": "is a node of a cluster that is down",
     "TRYAGAIN": "is moving these jobs to another node",
+    "ASK": "is moving these jobs to another node",
 }
 _REFUSED = {
-    "MOVED": "is a node of a cluster, which redis:// does not reach: name a single server",
-    "ASK": "is a node of a cluster, which redis:// does not reach: name a single server",
+    "MOVED": "is a node of a cluster: name it as redis+cluster://host:port",
     "NOPERM": "does not allow its user what Stoker needs",
     "NOAUTH": "wants a password",
     "WRONGPASS": "knows no such user and password",
@@ -49,8 +49,8 @@ _KINDS: tuple[tuple[type[Exception], str], ...] = (
     (exceptions.MasterDownError, "MASTERDOWN"),
     (exceptions.ClusterDownError, "CLUSTERDOWN"),
     (exceptions.TryAgainError, "TRYAGAIN"),
+    (exceptions.MovedError, "MOVED"),  # it is an AskError as well
     (exceptions.AskError, "ASK"),
-    (exceptions.MovedError, "MOVED"),
     (exceptions.NoPermissionError, "NOPERM"),
     (exceptions.AuthenticationWrongNumberOfArgsError, "NOAUTH"),
     (exceptions.AuthenticationError, "WRONGPASS"),

@@ -167,7 +167,9 @@ class Hints:
             self._unsubscribe()
 
     async def _look(self, id: str) -> Job:
-        row = await self._server.run("wait", id_bytes(id), micros(REMEMBERED))
+        row = await self._server.run(
+            "wait", id_bytes(id), micros(REMEMBERED), shard=self._server.shards.of_id(id)
+        )
         job = job_of(id, row)
         if job is None:
             raise JobNotFound(f"there is no job {id}")

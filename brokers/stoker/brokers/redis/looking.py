@@ -17,6 +17,7 @@ from stoker.brokers.redis.records import (
     pairs_of,
 )
 from stoker.brokers.redis.server import Server
+from stoker.brokers.redis.shards import STORE
 from stoker.jobs.errors import InvalidFilter
 from stoker.jobs.job import Job, JobDetail
 from stoker.jobs.operating import Counts, Page, Pause, Query, QueueInfo, TypeInfo, Worker
@@ -37,17 +38,26 @@ Place = tuple[int, str]
 
 async def get(server: Server, ids: Sequence[str]) -> list[Job | None]:
     """See `Operate.get`."""
-    jobs: list[Job | None] = []
-    for begin in range(0, len(ids), AT_ONCE):
-        some = ids[begin : begin + AT_ONCE]
-        rows = await server.run("get", *map(id_bytes, some))
-        jobs += [job_of(id, row) for id, row in zip(some, rows, strict=True)]
-    return jobs
+    rows = await _rows(server, "get", ids)
+    return [job_of(id, row) for id, row in zip(ids, rows, strict=True)]
+
+
+async def _rows(server: Server, script: str, ids: Sequence[str]) -> Sequence[Row]:
+    async def ask(shard: int, ids: Sequence[str]) -> list[Row]:
+        rows: list[Row] = []
+        for begin in range(0, len(ids), AT_ONCE):
+            some = map(id_bytes, ids[begin : begin + AT_ONCE])
+            rows += await server.run(script, *some, shard=shard)
+        return rows
+
+    return await server.shards.parted(ids, str, ask)
 
 
 async def detail(server: Server, id: str) -> JobDetail | None:
     """See `Operate.detail`."""
-    now, row, beside, runs, logs = await server.run("detail", id_bytes(id))
+    now, row, beside, runs, logs = await server.run(
+        "detail", id_bytes(id), shard=server.shards.of_id(id)
+    )
     job = job_of(id, row)
     if job is None:
         return None
@@ -65,7 +75,7 @@ async def detail(server: Server, id: str) -> JobDetail | None:
 
 
 async def find(server: Server, query: Query, limit: int, cursor: str | None) -> Page:
-    """See `Operate.find`: one list for each state, merged; the other filters are tried on each."""
+    """See `Operate.find`: a list for each state and shard, merged; other filters are tried on each."""
     limit = max(0, limit)
     narrowed = bool(query.types or query.queues or query.tags or query.finished_since)
     most = EXAMINED if narrowed else limit + 1
@@ -91,9 +101,12 @@ async def _newest(server: Server, query: Query, most: int, cursor: str | None) -
     created, id = _place(query, cursor)
     since = -_LAST if query.since is None else stamp(query.since)
     states = list(map(str, query.states or tuple(State)))
-    lists = await server.run("find", created, id, since, most, *states)
+    shards = await server.shards.each(
+        lambda shard: server.run("find", created, id, since, most, *states, shard=shard)
+    )
     places = [
         (int(created), id.decode())
+        for lists in shards
         for flat in lists
         for id, created in zip(flat[::2], flat[1::2], strict=True)
     ]
@@ -112,12 +125,9 @@ def _place(query: Query, cursor: str | None) -> Place:
 
 
 async def _fitting(server: Server, query: Query, places: Sequence[Place]) -> set[str]:
-    fitting: set[str] = set()
-    for begin in range(0, len(places), AT_ONCE):
-        some = [id for _, id in places[begin : begin + AT_ONCE]]
-        rows = await server.run("filter", *some)
-        fitting.update(id for id, row in zip(some, rows, strict=True) if _fits(row, query))
-    return fitting
+    ids = [id for _, id in places]
+    rows = await _rows(server, "filter", ids)
+    return {id for id, row in zip(ids, rows, strict=True) if _fits(row, query)}
 
 
 def _fits(row: Row, query: Query) -> bool:
@@ -138,13 +148,15 @@ def _fits(row: Row, query: Query) -> bool:
 
 async def queues(server: Server) -> list[QueueInfo]:
     """See `Operate.queues`."""
-    counts, oldest, pauses = await server.run("queues")
+    shards = await server.shards.each(lambda shard: server.run("queues", shard=shard))
     counted: dict[str, dict[str, int]] = {}
-    for field, number in pairs_of(counts).items():
-        queue, name = field.split(" ")
-        counted.setdefault(queue, {})[name] = int(number)
-    ready_since = {queue: int(first) for queue, first in pairs_of(oldest).items() if first}
-    paused = _pauses_of(pauses)
+    ready_since: dict[str, int] = {}
+    for counts, oldest, _ in shards:
+        for field, number in pairs_of(counts).items():
+            queue, name = field.split(" ")
+            counted.setdefault(queue, {})[name] = int(number)
+        ready_since |= {queue: int(first) for queue, first in pairs_of(oldest).items() if first}
+    paused = _pauses_of(shards[STORE][2])
     return [
         QueueInfo(
             counts=Counts(queue=queue, **numbers),
@@ -187,6 +199,6 @@ async def workers(server: Server) -> list[Worker]:
 
 async def types(server: Server) -> dict[str, TypeInfo]:
     """See `Crew.types`."""
-    kept = await server.command("HGETALL", TYPES)
-    named = {name.decode(): msgspec.json.decode(about, type=TypeInfo) for name, about in kept.items()}
+    kept = pairs_of(await server.command("HGETALL", server.key(TYPES)))
+    named = {name: msgspec.json.decode(about, type=TypeInfo) for name, about in kept.items()}
     return dict(sorted(named.items()))

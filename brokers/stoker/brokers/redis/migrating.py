@@ -1,12 +1,12 @@
 """Which version of the keys there are, and which is the oldest that may still use them."""
 
-from stoker.brokers.redis.server import SHARD, Server
+from stoker.brokers.redis.server import Server
 from stoker.jobs.errors import SchemaTooNew
 
 VERSION = 1
 OLDEST = 1
 """What a program must at least know to use keys of this version."""
-SCHEMA = SHARD + b":schema"
+SCHEMA = "schema"
 
 
 async def migrate(server: Server) -> None:
@@ -15,13 +15,13 @@ async def migrate(server: Server) -> None:
     Raises SchemaTooNew if a newer Stoker has written keys that this one does not know.
     """
     await check_schema(server)
-    await server.command("HSETNX", SCHEMA, "version", VERSION)
-    await server.command("HSETNX", SCHEMA, "oldest", OLDEST)
+    await server.command("HSETNX", server.key(SCHEMA), "version", VERSION)
+    await server.command("HSETNX", server.key(SCHEMA), "oldest", OLDEST)
 
 
 async def check_schema(server: Server) -> None:
     """Raise SchemaTooNew if this program is too old for the keys that there are."""
-    version, oldest = await server.command("HMGET", SCHEMA, "version", "oldest")
+    version, oldest = await server.command("HMGET", server.key(SCHEMA), "version", "oldest")
     if oldest is not None and int(oldest) > VERSION:
         raise SchemaTooNew(
             f"the Redis server {server.address} was prepared by a newer Stoker (keys of version "

@@ -1,44 +1,52 @@
 """What operators do: cancel, retry, pause; and what daemons say of themselves."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
 from stoker.brokers.redis.hints import Hints
 from stoker.brokers.redis.records import id_bytes
-from stoker.brokers.redis.server import SHARD, Server
+from stoker.brokers.redis.server import Server
 from stoker.jobs.codec import storable
 from stoker.jobs.operating import CancelAnswer, RetryAnswer, TypeInfo, Worker
 
 AT_ONCE = 200
 """Jobs of one script: the server does nothing else meanwhile."""
-TYPES = SHARD + b":types"
+TYPES = "types"
 _PLAIN = frozenset({"retried", "not_final", "unknown"})
 
 
 async def cancel(server: Server, ids: Sequence[str], reason: str | None) -> list[CancelAnswer]:
     """See `Operate.cancel`."""
     said = (int(reason is not None), storable(reason or ""))
-    answers: list[CancelAnswer] = []
-    for begin in range(0, len(ids), AT_ONCE):
-        some = ids[begin : begin + AT_ONCE]
-        verdicts = await server.run("cancel", *said, *map(id_bytes, some))
-        answers += [
-            CancelAnswer(id, verdict.decode()) for id, verdict in zip(some, verdicts, strict=True)
-        ]
-    return answers
+
+    async def ask(shard: int, ids: Sequence[str]) -> list[Any]:
+        verdicts: list[Any] = []
+        for begin in range(0, len(ids), AT_ONCE):
+            some = map(id_bytes, ids[begin : begin + AT_ONCE])
+            verdicts += await server.run("cancel", *said, *some, shard=shard)
+        return verdicts
+
+    verdicts = await server.shards.parted(ids, str, ask)
+    return [CancelAnswer(id, verdict.decode()) for id, verdict in zip(ids, verdicts, strict=True)]
 
 
 async def retry(server: Server, hints: Hints, ids: Sequence[str]) -> list[RetryAnswer]:
     """See `Operate.retry`."""
-    answers: list[RetryAnswer] = []
-    for begin in range(0, len(ids), AT_ONCE):
-        some = ids[begin : begin + AT_ONCE]
-        hint = hints.may_hint()
-        queues, words = await server.run("retry", *map(id_bytes, some), hint=hint)
-        hints.made_ready(queues, hinted=hint)
-        answers += [_retried(id, word.decode()) for id, word in zip(some, words, strict=True)]
-    return answers
+
+    async def ask(shard: int, ids: Sequence[str]) -> list[Any]:
+        answers: list[Any] = []
+        for begin in range(0, len(ids), AT_ONCE):
+            some = map(id_bytes, ids[begin : begin + AT_ONCE])
+            hint = hints.may_hint()
+            queues, words = await server.run("retry", *some, shard=shard, hint=hint)
+            hints.made_ready(queues, hinted=hint)
+            answers += words
+        return answers
+
+    words = await server.shards.parted(ids, str, ask)
+    return [_retried(id, word.decode()) for id, word in zip(ids, words, strict=True)]
 
 
 def _retried(id: str, word: str) -> RetryAnswer:
@@ -48,13 +56,15 @@ def _retried(id: str, word: str) -> RetryAnswer:
 
 
 async def pause(server: Server, pattern: str, reason: str | None) -> None:
-    """See `Operate.pause`."""
-    await server.run("pause", storable(pattern), int(reason is not None), storable(reason or ""))
+    """See `Operate.pause`. Every shard keeps it, for its own claims to see."""
+    words = storable(pattern), int(reason is not None), storable(reason or "")
+    await server.shards.each(lambda shard: server.run("pause", *words, shard=shard))
 
 
 async def resume(server: Server, pattern: str) -> bool:
     """See `Operate.resume`."""
-    return bool(await server.run("resume", storable(pattern)))
+    word = storable(pattern)
+    return any(await server.shards.each(lambda shard: server.run("resume", word, shard=shard)))
 
 
 async def announce(server: Server, worker: Worker) -> None:
@@ -63,11 +73,11 @@ async def announce(server: Server, worker: Worker) -> None:
 
 
 async def depart(server: Server, name: str) -> None:
-    """See `Crew.depart`."""
-    await server.run("depart", name)
+    """See `Crew.depart`. Its consumers may be in any shard."""
+    await server.shards.each(lambda shard: server.run("depart", name, shard=shard))
 
 
 async def publish(server: Server, types: Sequence[TypeInfo]) -> None:
     """See `Crew.publish`."""
     pairs = [word for each in types for word in (each.name.encode(), msgspec.json.encode(each))]
-    await server.command("HSET", TYPES, *pairs)
+    await server.command("HSET", server.key(TYPES), *pairs)

@@ -1,6 +1,7 @@
 """What runs leave behind: progress, log lines, history; and how they hold on to their lease."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from stoker.brokers.instant import micros
 from stoker.brokers.keepable import UNFIT, kept_line, kept_run, progress_of
@@ -15,31 +16,44 @@ LARGEST_COUNT = 2**31
 
 async def renew(server: Server, held: Sequence[Held], lease: float) -> Renewal:
     """Prolong these claims; see `Work.renew`."""
+
+    async def ask(shard: int, held: Sequence[Held]) -> list[Any]:
+        answers: list[Any] = []
+        for begin in range(0, len(held), AT_ONCE):
+            some = held[begin : begin + AT_ONCE]
+            words = [word for each in some for word in (id_bytes(each.id), id_bytes(each.token))]
+            answers += await server.run("renew", micros(lease), *words, shard=shard)
+        return answers
+
     lost: set[str] = set()
     cancelled: dict[str, str | None] = {}
-    for begin in range(0, len(held), AT_ONCE):
-        some = held[begin : begin + AT_ONCE]
-        words = [word for each in some for word in (id_bytes(each.id), id_bytes(each.token))]
-        answers = await server.run("renew", micros(lease), *words)
-        for each, answer in zip(some, answers, strict=True):
-            if answer == 0:
-                lost.add(each.id)
-            elif answer != 1:
-                cancelled[each.id] = text(answer[0]) if answer else None
+    answers = await server.shards.parted(held, _id, ask)
+    for each, answer in zip(held, answers, strict=True):
+        if answer == 0:
+            lost.add(each.id)
+        elif answer != 1:
+            cancelled[each.id] = text(answer[0]) if answer else None
     return Renewal(frozenset(lost), cancelled)
+
+
+def _id(item: Held | Report) -> str:
+    return item.id
 
 
 async def report(server: Server, reports: Sequence[Report], keep_lines: int) -> frozenset[str]:
     """Keep news of runs that go on; see `Work.report`. What cannot be kept is passed over."""
-    lost: set[str] = set()
-    for begin in range(0, len(reports), AT_ONCE):
-        some = reports[begin : begin + AT_ONCE]
-        arguments: list[Argument] = [keep_lines]
-        for each in some:
-            arguments += _arguments(each, keep_lines)
-        answers = await server.run("report", *arguments)
-        lost.update(each.id for each, kept in zip(some, answers, strict=True) if not kept)
-    return frozenset(lost)
+
+    async def ask(shard: int, reports: Sequence[Report]) -> list[int]:
+        answers: list[int] = []
+        for begin in range(0, len(reports), AT_ONCE):
+            arguments: list[Argument] = [keep_lines]
+            for each in reports[begin : begin + AT_ONCE]:
+                arguments += _arguments(each, keep_lines)
+            answers += await server.run("report", *arguments, shard=shard)
+        return answers
+
+    answers = await server.shards.parted(reports, _id, ask)
+    return frozenset(each.id for each, kept in zip(reports, answers, strict=True) if not kept)
 
 
 def _arguments(news: Report, keep_lines: int) -> list[Argument]:

@@ -46,6 +46,13 @@ class Scripts(msgspec.Struct, frozen=True):
     workers: str
 
 
+class Script(msgspec.Struct, frozen=True):
+    """One of them, and the name under which a server knows it that has seen it."""
+
+    text: str
+    digest: str
+
+
 class Pieces(msgspec.Struct, frozen=True):
     """What several scripts share: one field per file of `lua/shared/`."""
 
@@ -107,6 +114,9 @@ def _first_line(manners: str, version: tuple[int, ...]) -> str:
     return "#!lua flags=allow-oom\n" if "Goes on when full" in manners else "#!lua\n"
 
 
-def digest(script: str) -> str:
-    """Under which name a server knows a script that it has seen."""
-    return sha1(script.encode(), usedforsecurity=False).hexdigest()
+def by_name(version: tuple[int, ...]) -> dict[str, Script]:
+    """The same, each ready to be run."""
+    return {
+        name: Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+        for name, text in msgspec.structs.asdict(scripts(version)).items()
+    }

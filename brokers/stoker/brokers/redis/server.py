@@ -1,121 +1,115 @@
-"""The way to the server: scripts run by name, over a few connections, made anew when they break."""
+"""The way to the store: scripts run by name on a shard, wherever that is."""
 
-import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any
-
-import msgspec
-from redis import exceptions
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 from stoker.brokers.redis.address import Address
-from stoker.brokers.redis.connections import new_client, open_stream
-from stoker.brokers.redis.failures import FOREIGN, MOVED_AWAY, code_of, mapped
-from stoker.brokers.redis.scripts import Scripts, digest, scripts
-from stoker.brokers.redis.wire import Wire
+from stoker.brokers.redis.cluster import Cluster
+from stoker.brokers.redis.failures import FOREIGN, mapped
+from stoker.brokers.redis.nodes import Alone, Nodes
+from stoker.brokers.redis.scripts import Script, by_name
+from stoker.brokers.redis.shards import IN_CLUSTER, STORE, Shards
+from stoker.brokers.redis.wire import Hear, Wire, Word
 from stoker.jobs.clock import Offset
 from stoker.jobs.errors import BrokerRefused, BrokerUnavailable
 
-SHARD = b"stoker:{00}"
-"""What the names of all keys begin with; a single server is one shard."""
 OLDEST = (6, 2)
-CONNECTIONS = 2
-"""Per broker, for what is rare: scripts share a connection of their own."""
 
-Argument = bytes | str | int | float
+Argument = Word
+Info = Mapping[str, str]
+T = TypeVar("T")
 
 
 class Server:
-    """One Redis or Valkey server, from `open` to `close`."""
+    """A Redis or Valkey server, or a cluster of them, from `open` to `close`."""
 
     def __init__(self, address: Address, offset: Offset) -> None:
         self.address = address
+        self.shards = Shards(IN_CLUSTER if address.nodes else 1)
         self.channel = f"stoker:{address.database}:hints"
-        """Channels are shared by all databases of a server, unlike keys."""
-        self.info: Mapping[str, Any] = {}
+        """Channels are shared by all databases of a server, unlike keys; and by all nodes."""
+        self.infos: Mapping[str, Info] = {}
+        """What each node said of itself at the beginning, by its place."""
         self._offset = offset
-        self._client: Any = None  # aredis.Redis, whose execute_command has no types
-        self._wire: Wire | None = None
-        self._connecting = asyncio.Lock()
-        self._scripts: Scripts | None = None
-        self._digests: dict[str, str] = {}
+        self._prefixes = [self.shards.name(shard).encode() for shard in self.shards.all]
+        self._nodes: Nodes | None = None
+        self._scripts: Mapping[str, Script] = {}
 
     async def open(self) -> None:
         """Connect. Raises BrokerUnavailable, or BrokerRefused for a server that is too old."""
-        self._client = new_client(self.address, CONNECTIONS)
+        self._nodes = (
+            Cluster(self.address, self._prefixes) if self.address.nodes else Alone(self.address)
+        )
         try:
-            self.info = await self.command("INFO")
-            text = str(self.info.get("redis_version", "0"))
-            version = tuple(int(part) for part in text.split(".")[:2])
-            if version < OLDEST:
-                raise BrokerRefused(
-                    f"the Redis server {self.address} is {text}; Stoker needs 6.2 or newer"
-                )
-            self._scripts = scripts(version)
-            self._digests = {
-                name: digest(script) for name, script in msgspec.structs.asdict(self._scripts).items()
-            }
+            self.infos = await self.info()
+            version = min(map(self._version, self.infos.items()))
+            self._scripts = by_name(version)
         except BaseException:
             await self.close()
             raise
 
-    async def close(self) -> None:
-        client, self._client = self._client, None
-        self._cut()
-        if client is not None:
-            await client.aclose()
+    def _version(self, said: tuple[str, Info]) -> tuple[int, ...]:
+        place, info = said
+        text = info.get("redis_version", "0")
+        version = tuple(int(part) for part in text.split(".")[:2])
+        if version < OLDEST:
+            raise BrokerRefused(f"the Redis server {place} is {text}; Stoker needs 6.2 or newer")
+        return version
 
-    def _open(self) -> Any:
-        if self._client is None:
+    async def close(self) -> None:
+        nodes, self._nodes = self._nodes, None
+        if nodes is not None:
+            nodes.cut()
+
+    def key(self, name: str, shard: int = STORE) -> bytes:
+        """The whole name of a key of this shard."""
+        return self._prefixes[shard] + b":" + name.encode()
+
+    async def info(self, *sections: str) -> dict[str, Info]:
+        """What the nodes say of themselves, by their places."""
+
+        async def ask(nodes: Nodes) -> dict[str, Info]:
+            return {
+                str(node.address): _read(await node.ask("INFO", *sections))
+                for node in await nodes.all()
+            }
+
+        return await self._asked(ask)
+
+    async def command(self, *words: Argument, shard: int = STORE) -> Any:
+        """One plain command; its answer as the server gives it."""
+        return await self._asked(lambda nodes: nodes.ask(shard, lambda node: node.ask(*words)))
+
+    async def run(
+        self, script: str, *arguments: Argument, shard: int = STORE, hint: bool = False
+    ) -> Any:
+        """One script, by its name, on one shard; `hint` if it may hint at ready jobs itself."""
+        offset = int(self._offset.seconds * 1e6)
+        words = (1, self._prefixes[shard], offset, self.channel, int(hint), *arguments)
+        nodes = self._open()
+        try:
+            return await nodes.ask(shard, lambda node: node.run(self._scripts[script], words))
+        except FOREIGN as error:
+            raise mapped(error, str(self.address)) from error
+
+    async def wire(self, *, hear: Hear) -> Wire:
+        """A connection of its own, for hints; the caller closes it. Raises redis-py's errors."""
+        return await self._open().wire(hear)
+
+    async def _asked(self, question: Callable[[Nodes], Awaitable[T]]) -> T:
+        try:
+            return await question(self._open())
+        except FOREIGN as error:
+            raise mapped(error, str(self.address)) from error
+
+    def _open(self) -> Nodes:
+        if self._nodes is None:
             raise BrokerUnavailable(
                 f"the Redis broker at {self.address} is not open: enter it with `async with`"
             )
-        return self._client
+        return self._nodes
 
-    async def command(self, *words: Argument) -> Any:
-        """One plain command."""
-        client = self._open()
-        try:
-            return await client.execute_command(*words)
-        except FOREIGN as error:
-            raise await self._answered(client, error) from error
 
-    async def run(self, script: str, *arguments: Argument, hint: bool = False) -> Any:
-        """One script, by its name, on the one shard; `hint` if it may hint at ready jobs itself."""
-        client = self._open()
-        offset = int(self._offset.seconds * 1e6)
-        rest = (1, SHARD, offset, self.channel, int(hint), *arguments)
-        try:
-            wire = self._wire or await self._connected()
-            try:
-                return await wire.ask("EVALSHA", self._digests[script], *rest)
-            except exceptions.ResponseError as error:
-                if code_of(error) != "NOSCRIPT":
-                    raise
-                # The server has been started, or another has taken its place: it learns it from this.
-                return await wire.ask("EVAL", getattr(self._scripts, script), *rest)
-        except FOREIGN as error:
-            raise await self._answered(client, error) from error
-
-    async def _connected(self) -> Wire:
-        """The one wire of all scripts, made by whoever is the first to need it."""
-        async with self._connecting:
-            if self._wire is None:
-                self._wire = await self.wire()
-            return self._wire
-
-    async def wire(self, *, hear: Callable[[bytes], None] | None = None) -> Wire:
-        """A connection of its own; the caller closes it. Raises redis-py's errors."""
-        self._open()
-        return Wire(await open_stream(self.address), hear=hear)
-
-    async def _answered(self, client: Any, error: Exception) -> Exception:
-        if code_of(error) in MOVED_AWAY or isinstance(error, exceptions.ConnectionError | OSError):
-            # What befell this connection has befallen the idle ones: one call fails, not each once.
-            self._cut()
-            await client.connection_pool.disconnect(inuse_connections=False)
-        return mapped(error, str(self.address))
-
-    def _cut(self) -> None:
-        wire, self._wire = self._wire, None
-        if wire is not None:
-            wire.close()
+def _read(info: bytes) -> Info:
+    lines = (line.partition(":") for line in info.decode(errors="replace").splitlines())
+    return {name: value for name, colon, value in lines if colon}

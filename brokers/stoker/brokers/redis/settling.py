@@ -23,14 +23,23 @@ async def settle(
     server: Server, hints: Hints, settlements: Sequence[Settlement], keep_lines: int
 ) -> list[Verdict]:
     """Write these; see `Work.settle`."""
-    verdicts: list[Verdict] = []
-    for begin in range(0, len(settlements), AT_ONCE):
-        verdicts += await _settle(server, hints, settlements[begin : begin + AT_ONCE], keep_lines)
-    return verdicts
+
+    async def ask(shard: int, settlements: Sequence[Settlement]) -> list[Verdict]:
+        verdicts: list[Verdict] = []
+        for begin in range(0, len(settlements), AT_ONCE):
+            some = settlements[begin : begin + AT_ONCE]
+            verdicts += await _settle(server, hints, some, keep_lines, shard)
+        return verdicts
+
+    return list(await server.shards.parted(settlements, _id, ask))
+
+
+def _id(settlement: Settlement) -> str:
+    return settlement.id
 
 
 async def _settle(
-    server: Server, hints: Hints, settlements: Sequence[Settlement], keep_lines: int
+    server: Server, hints: Hints, settlements: Sequence[Settlement], keep_lines: int, shard: int
 ) -> list[Verdict]:
     arguments: list[Argument] = [keep_lines]
     for settlement in settlements:
@@ -39,7 +48,7 @@ async def _settle(
         except UNFIT:
             arguments += _refused(settlement)
     hint = hints.may_hint()
-    queues, verdicts = await server.run("settle", *arguments, hint=hint)
+    queues, verdicts = await server.run("settle", *arguments, shard=shard, hint=hint)
     hints.made_ready(queues, hinted=hint)
     return [_VERDICTS[verdict] for verdict in verdicts]
 

@@ -16,15 +16,14 @@ from redis import exceptions
 from stoker.brokers.redis.connections import ANSWER_WITHIN
 
 Word = bytes | str | int | float
+Hear = Callable[[bytes], None]
 _NOTHING_YET = object()
 
 
 class Wire(asyncio.Protocol):
     """One connection, of the loop that it is made on."""
 
-    def __init__(
-        self, stream: asyncio.StreamWriter, *, hear: Callable[[bytes], None] | None = None
-    ) -> None:
+    def __init__(self, stream: asyncio.StreamWriter, *, hear: Hear | None = None) -> None:
         self.lost = asyncio.Event()
         """It is closed: by us, by the server, or by the network."""
         self.heard_at = 0.0

@@ -1,6 +1,7 @@
 """Recurring jobs as rows: kept as they were written, changed if their revision stands, due in time."""
 
 from datetime import timedelta
+from typing import ClassVar
 
 import anyio
 import msgspec
@@ -23,6 +24,10 @@ from stoker.jobs.recurring import Change, Changed, Recurring, Schedule, Seen, Sk
 
 
 class TimetablePromises:
+    seen_while_moving: ClassVar = frozenset({1})
+    """How many rows of its name a look may find. A store of several servers adds 0: a look at all of
+    them is none at one moment."""
+
     async def test_at_first_there_is_nothing(self, broker: Broker) -> None:
         page = await broker.recurring()
         assert (page.items, page.next_cursor, await broker.recurring_count()) == ((), None, 0)
@@ -167,7 +172,7 @@ class TimetablePromises:
                 gone = Change(id=before.id, expected=1, row=None)
                 assert await broker.change([gone, written(behind)]) == [Changed(True)] * 2
             group.cancel_scope.cancel()
-        assert {len(each) for each in seen} == {1}
+        assert {len(each) for each in seen} <= self.seen_while_moving
 
     async def test_one_change_that_comes_late_does_not_keep_the_others(self, broker: Broker) -> None:
         rows = [new_row(name) for name in "abc"]
