@@ -2,8 +2,9 @@
 
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from resource import RLIM_INFINITY, RLIMIT_FSIZE, prlimit
 from typing import Any
 
@@ -72,23 +73,28 @@ async def unable_to_save(client: Any) -> AsyncIterator[None]:
 
 
 @contextmanager
-def no_room_for_its_files(pid: int, bytes: int) -> Iterator[None]:
-    """As a disk that is full: no file of this process grows beyond so many bytes."""
-    prlimit(pid, RLIMIT_FSIZE, (bytes, RLIM_INFINITY))
-    try:
-        yield
-    finally:
-        prlimit(pid, RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
+def serving_without_the_signal(server: OwnServer) -> Iterator["subprocess.Popen[bytes]"]:
+    """A file that may not grow is an error for it, as of a disk, and no signal that ends it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGXFSZ})
+    with ExitStack() as stack:
+        try:
+            process = stack.enter_context(server.serving())
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        yield process
 
 
 @contextmanager
-def without_signal_for_it() -> Iterator[None]:
-    """A process that is started meanwhile gets an error for a file that may not grow, and lives on."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGXFSZ})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+def no_room_for_its_files(pid: int, bytes: int = 100_000) -> Iterator[None]:
+    """As a disk that is full: no file of this process grows beyond so many bytes."""
+    prlimit(pid, RLIMIT_FSIZE, (bytes, RLIM_INFINITY))
+    yield
+    with suppress(ProcessLookupError):
+        prlimit(pid, RLIMIT_FSIZE, (RLIM_INFINITY, RLIM_INFINITY))
+
+
+def large() -> NewJob:
+    return new_job(payload=b'"' + b"x" * 10_000 + b'"')
 
 
 async def test_a_server_that_cannot_save_takes_nothing_and_loses_nothing(
@@ -119,30 +125,45 @@ async def test_a_server_that_cannot_save_may_be_opened_and_looked_at(
         assert [queue.counts.running for queue in await broker.queues()] == [1]
 
 
+async def enqueue_until(broker: Broker, text: str) -> list[str]:
+    """One job after the other, until it is told this; those that were acknowledged."""
+    acknowledged = []
+    with pytest.raises(BrokerUnavailable, match=text):
+        for job in (large() for _ in range(1000)):
+            await broker.enqueue([job])
+            acknowledged.append(job.id)
+    return acknowledged
+
+
 @pytest.mark.parametrize("fsync", ["everysec", "no"])
 async def test_a_full_disk_takes_nothing_and_what_was_acknowledged_is_written_later(
     fsync: str, new_redis: NewServer
 ) -> None:
-    acknowledged: list[str] = []
     with new_redis("--appendonly", "yes", "--appendfsync", fsync) as server:
-        with without_signal_for_it(), ExitStack() as stack:
-            process = stack.enter_context(server.serving())
+        with serving_without_the_signal(server) as process:
             async with connect(server.address) as broker:
-                await broker.enqueue([new_job()])
-                with (
-                    no_room_for_its_files(process.pid, 100_000),
-                    pytest.raises(BrokerUnavailable, match="cannot write to its disk"),
-                ):
-                    for _ in range(1000):
-                        job = new_job(payload=b'"' + b"x" * 1000 + b'"')
-                        await broker.enqueue([job])
-                        acknowledged.append(job.id)
+                with no_room_for_its_files(process.pid):
+                    acknowledged = await enqueue_until(broker, "cannot write to its disk")
                 last = new_job()
                 assert (await eventually(lambda: broker.enqueue([last])))[0].created
-                acknowledged.append(last.id)
         with server.serving():
             async with connect(server.address) as broker:
-                assert set(acknowledged) <= set(ids_of(await take(broker, 1000)))
+                assert {*acknowledged, last.id} <= set(ids_of(await take(broker, 1000)))
+
+
+async def test_a_full_disk_ends_a_server_that_writes_always_and_it_has_what_it_acknowledged(
+    new_redis: NewServer,
+) -> None:
+    with new_redis("--appendonly", "yes", "--appendfsync", "always") as server:
+        broker = connect(server.address)
+        with serving_without_the_signal(server) as process:
+            await broker.__aenter__()
+            with no_room_for_its_files(process.pid):
+                acknowledged = await enqueue_until(broker, "cannot be reached")
+        with server.serving():
+            claims = await eventually(lambda: take(broker, 1000))
+            assert len(acknowledged) > 1 and set(acknowledged) <= set(ids_of(claims))
+            await broker.__aexit__(None, None, None)
 
 
 async def test_a_server_that_loads_its_data_says_so_and_then_has_all(new_redis: NewServer) -> None:
@@ -199,19 +220,13 @@ async def test_a_server_that_is_kept_busy_says_so_and_then_goes_on(new_redis: Ne
             await finish(broker, claim)
 
 
-def large() -> NewJob:
-    return new_job(payload=b'"' + b"x" * 10_000 + b'"')
-
-
 async def test_in_a_full_server_ended_jobs_make_room_for_new_ones(
     own: OwnServer, own_client: Any
 ) -> None:
     async with connect(own.address) as broker:
         await broker.enqueue([large() for _ in range(100)])
         own_client.config_set("maxmemory", own_client.info("memory")["used_memory"] + 200_000)
-        with pytest.raises(BrokerUnavailable, match="is full"):
-            for _ in range(100):
-                await broker.enqueue([large()])
+        await enqueue_until(broker, "is full")
         claims = await take(broker, 50)
         await broker.settle([ending(claim) for claim in claims])
         assert await broker.prune({State.COMPLETED: Keep(count=0)}, 1000) == 50
