@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.servers.redis_cluster import cluster
 
-from .engines import USUAL
+from .engines import CLUSTER, USUAL
 from .stage import Stage
+from .stores.cluster import ClusterStore
 from .stores.postgres import OwnPostgres
 from .stores.redis import SETTINGS, RedisStore
 from .stores.sqlite import SqliteStore
@@ -14,6 +16,7 @@ from .stores.store import Store
 
 NewStore = Callable[[str, Path], AbstractContextManager[Store]]
 NewServer = Callable[..., AbstractContextManager[Any]]
+CLUSTER_SETTINGS = (*SETTINGS, "--cluster-require-full-coverage", "no")
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +43,12 @@ def new_store(new_server: NewServer) -> Iterator[NewStore]:
                 yield SqliteStore(folder)
             elif engine == "postgres":
                 with own_postgres().new_database() as store:
+                    yield store
+            elif engine == CLUSTER:
+                with (
+                    cluster("redis", *CLUSTER_SETTINGS) as nodes,
+                    closing(ClusterStore(nodes)) as store,
+                ):
                     yield store
             else:
                 with new_server(engine, *SETTINGS) as server, closing(RedisStore(server)) as store:

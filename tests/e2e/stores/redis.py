@@ -59,9 +59,9 @@ class RedisStore:
             self._folder = Path(client.config_get("dir")["dir"])
 
     def ledger(self) -> Ledger:
-        reading = _Reading(self._clock.ahead())
+        reading = Reading(self._clock.ahead())
         [path] = self._folder.rglob("*.aof")
-        for command in _commands(path):
+        for command in commands(path):
             reading.read(command)
         return reading.ledger
 
@@ -91,10 +91,10 @@ class RedisStore:
 
     def wrongs(self) -> list[str]:
         with Redis.from_url(self.url, decode_responses=True) as client:
-            return list(_wrongs(client))
+            return list(wrongs(client))
 
 
-def _commands(path: Path) -> Iterator[list[str]]:
+def commands(path: Path) -> Iterator[list[str]]:
     reader = hiredis.Reader(encoding="utf-8", errors="replace", notEnoughData=False)
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
@@ -103,7 +103,7 @@ def _commands(path: Path) -> Iterator[list[str]]:
                 yield command
 
 
-class _Reading:
+class Reading:
     """What the commands mean for leases and ends."""
 
     def __init__(self, ahead: int) -> None:
@@ -130,7 +130,7 @@ class _Reading:
             self.ledger.given_up(job, fields["settled_token"], fields["state"])
 
 
-def _wrongs(client: Any) -> Iterator[str]:
+def wrongs(client: Any) -> Iterator[str]:
     """What is left of jobs of which none is, and what was counted wrongly."""
     found, counted = Counter[str](), Counter[str]()
     for key in client.scan_iter("stoker:*", count=1000):
