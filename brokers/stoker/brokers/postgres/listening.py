@@ -139,9 +139,10 @@ class Listening:
             await self.begin()
             yield Wakeup("ready")
             while True:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(self._patience()):
-                        await listener.bell.wait()
+                if self.live:
+                    await listener.bell.wait()
+                else:
+                    await _rung(listener.bell, POLL_EVERY * random.uniform(0.8, 1.2))
                 self._refuse_closed()
                 taken = listener.take()
                 if not taken and not self.live:
@@ -150,9 +151,6 @@ class Listening:
                     yield _any_queue(wakeup)
         finally:
             self._hints.unlisten(listener)
-
-    def _patience(self) -> float | None:
-        return None if self.live else POLL_EVERY * random.uniform(0.8, 1.2)
 
     async def settled(
         self, id: str, timeout: float, look: Callable[[str], Awaitable[Job | None]]

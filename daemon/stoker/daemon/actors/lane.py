@@ -84,10 +84,7 @@ class Lane:
                 await anyio.sleep(GATE_CHECK)
             else:
                 self._hinted.clear()
-                taken = await self._take(room)
-                if taken:
-                    await asyncio.sleep(0)  # the runs begin before more is asked for
-                if taken < room:
+                if await self._take(room) < room:
                     await self._until_hinted()
 
     def _room(self) -> int:
@@ -98,11 +95,11 @@ class Lane:
 
     async def _until_hinted(self) -> None:
         """The queues ran dry: nothing more comes of freed slots, only of a hint or the poll."""
+        poll = asyncio.get_running_loop().call_later(jittered(self._poll), self._hinted.set)
         try:
-            async with asyncio.timeout(jittered(self._poll)):
-                await self._hinted.wait()
-        except TimeoutError:
-            pass
+            await self._hinted.wait()
+        finally:
+            poll.cancel()
 
     async def _take(self, room: int) -> int:
         self._claims += 1
@@ -118,7 +115,9 @@ class Lane:
             self._claiming = False
             self._runs.unreserve(room)
         if claims:
-            self._emit(JobsClaimed(self.name, len(claims), self._clock.elapsed() - self._sent))
+            seconds = self._clock.elapsed() - self._sent
+            await asyncio.sleep(0)  # they begin before this is told, or more is asked for
+            self._emit(JobsClaimed(self.name, len(claims), seconds))
         return len(claims)
 
     async def _claim(self, room: int) -> list[Claim]:
