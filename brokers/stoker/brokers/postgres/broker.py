@@ -7,6 +7,7 @@ from typing import Any, Self, TypeVar
 
 from stoker.brokers.postgres import (
     claiming,
+    claiming_few,
     enqueueing,
     looking,
     operating,
@@ -64,6 +65,7 @@ class PostgresBroker:
         self._keep_lines = max_log_entries
         self._sql = statements()
         self._time = ServerTime(offset or Offset())
+        self._dry = claiming_few.Dry()
         self._turns = claiming.Turns()
         self._floors = claiming.Floors()
         self._opened: Opened | None = None
@@ -128,8 +130,9 @@ class PostgresBroker:
         if limit <= 0:
             return []
         return await self._do(
-            lambda session: claiming.claim(
+            lambda session: claiming_few.claim(
                 session,
+                self._dry,
                 self._turns,
                 self._floors,
                 queues,

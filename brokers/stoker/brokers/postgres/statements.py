@@ -19,6 +19,7 @@ class Statements(msgspec.Struct, frozen=True):
     cancel: str
     change: str
     claim: str
+    claim_few: str
     complete: str
     depart: str
     due: str
