@@ -12,7 +12,7 @@ from stoker.brokers.redis.server import Argument, Server
 from stoker.brokers.redis.shards import STORE, Shards
 from stoker.jobs.errors import BrokerError
 from stoker.jobs.job import Claim
-from stoker.jobs.patterns import QueueSet
+from stoker.jobs.patterns import QueueSet, matches
 
 AT_ONCE = 500
 """Jobs of one claim: the server does nothing else meanwhile."""
@@ -47,14 +47,17 @@ class Turns:
     def named(self, queues: QueueSet, shard: int) -> list[str]:
         """Those of the names that belong to this shard."""
         return [
-            name for name in queues.include if name in queues and self._shards.of_queue(name) == shard
+            name
+            for name in queues.include
+            if self._shards.of_queue(name) == shard and not matches(name, queues.exclude)
         ]
 
     def shards(self, queues: QueueSet) -> list[int]:
         """Those that can have any of these queues."""
         if has_patterns(queues):
             return list(self._shards.all)
-        return sorted({self._shards.of_queue(name) for name in queues.include if name in queues})
+        names = (name for name in queues.include if not matches(name, queues.exclude))
+        return sorted(set(map(self._shards.of_queue, names)))
 
     def shares(self, queues: QueueSet, giving: Mapping[int, int], limit: int) -> dict[int, int]:
         """How many jobs each shard is asked for, by how many queues it has that have any.
